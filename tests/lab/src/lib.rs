@@ -22,6 +22,7 @@ mod raw;
 mod recorder;
 mod sentinels;
 mod server;
+mod start;
 mod timeline;
 
 pub use clock::now_us;
