@@ -25,8 +25,15 @@ fn start_returns_when_everybody_agrees() {
         let view = raw.command(&["SENTINEL", "MASTER", "mymaster"]).unwrap();
         assert_eq!(view.field("port"), Some(master.port().to_string()));
         assert_eq!(view.field("flags").as_deref(), Some("master"));
-        assert_eq!(view.field("num-slaves").as_deref(), Some("2"));
-        assert_eq!(view.field("num-other-sentinels").as_deref(), Some("2"));
+        for (what, flags) in [("REPLICAS", "slave"), ("SENTINELS", "sentinel")] {
+            let others = raw.command(&["SENTINEL", what, "mymaster"]).unwrap();
+            let seen: Vec<_> = others
+                .items()
+                .iter()
+                .map(|o| o.field("flags").unwrap())
+                .collect();
+            assert_eq!(seen, [flags, flags], "{what} as {sentinel} sees them");
+        }
     }
     // What the master takes, the replicas have.
     let mut raw = lab.connect(master).unwrap();
