@@ -1,0 +1,385 @@
+//! The list of options: name, type, default, range and one line of text.
+//!
+//! Everything that knows options (the URL, the setters of the bindings, the documentation) reads this list.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// What `connect` does while there is no master.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectPolicy {
+    /// Wait for the first master, up to `connect_deadline`.
+    Wait,
+    /// Return at once and connect in the background.
+    Background,
+}
+
+/// What a command does while there is no master.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnavailablePolicy {
+    /// Wait, inside its deadline.
+    Wait,
+    /// Fail with `NotReady`.
+    Fail,
+}
+
+/// What a full subscription queue does with a new item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OverflowPolicy {
+    /// Forget the oldest message.
+    DropOldest,
+    /// Forget the new message.
+    DropNewest,
+    /// End the subscription with `Overflow`.
+    Close,
+}
+
+/// The kind of value that an option takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OptionKind {
+    /// A length of time; in a URL `250ms`, `5s`, `2m`, `1h`, or a number of milliseconds.
+    Duration,
+    /// A whole number.
+    Count,
+    /// `on` or `off`.
+    Switch,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// Text.
+    Text,
+    /// Text that is never printed.
+    Secret,
+}
+
+/// One line of the list of options.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct OptionSpec {
+    /// The name in a URL; other languages adapt its case.
+    pub name: &'static str,
+    /// What it takes.
+    pub kind: OptionKind,
+    /// The default, as it would be written in a URL.
+    pub default: &'static str,
+    /// One line of text.
+    pub help: &'static str,
+}
+
+/// A value for an option, as a URL or a language gives it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum OptionValue {
+    /// Text, read as in a URL.
+    Text(String),
+    /// A whole number.
+    Int(i64),
+    /// Yes or no.
+    Bool(bool),
+    /// A length of time.
+    Duration(Duration),
+}
+
+impl OptionValue {
+    pub(super) fn into_text(self, name: &str) -> Result<String> {
+        match self {
+            OptionValue::Text(text) => Ok(text),
+            _ => Err(invalid(name, "takes text")),
+        }
+    }
+
+    pub(super) fn into_count(self, name: &str, min: u64, max: u64) -> Result<u64> {
+        let number = match self {
+            OptionValue::Int(number) => u64::try_from(number).ok(),
+            OptionValue::Text(text) => text.parse().ok(),
+            _ => None,
+        };
+        match number {
+            Some(number) if (min..=max).contains(&number) => Ok(number),
+            _ => Err(invalid(name, &format!("takes a whole number from {min} to {max}"))),
+        }
+    }
+
+    fn into_duration(self, name: &str, min: Duration, max: Duration) -> Result<Duration> {
+        let length = match self {
+            OptionValue::Duration(length) => Some(length),
+            OptionValue::Int(millis) => u64::try_from(millis).ok().map(Duration::from_millis),
+            OptionValue::Text(text) => parse_duration(&text),
+            OptionValue::Bool(_) => None,
+        };
+        match length {
+            Some(length) if (min..=max).contains(&length) => Ok(length),
+            _ => Err(invalid(name, &format!("takes a length of time from {min:?} to {max:?}, such as 250ms or 5s"))),
+        }
+    }
+
+    fn into_switch(self, name: &str) -> Result<bool> {
+        match self {
+            OptionValue::Bool(yes) => Ok(yes),
+            OptionValue::Text(text) if matches!(text.as_str(), "on" | "true" | "yes" | "1") => Ok(true),
+            OptionValue::Text(text) if matches!(text.as_str(), "off" | "false" | "no" | "0") => Ok(false),
+            _ => Err(invalid(name, "takes on or off")),
+        }
+    }
+}
+
+impl From<&str> for OptionValue {
+    fn from(text: &str) -> Self {
+        OptionValue::Text(text.to_owned())
+    }
+}
+
+impl From<String> for OptionValue {
+    fn from(text: String) -> Self {
+        OptionValue::Text(text)
+    }
+}
+
+impl From<i64> for OptionValue {
+    fn from(number: i64) -> Self {
+        OptionValue::Int(number)
+    }
+}
+
+impl From<bool> for OptionValue {
+    fn from(yes: bool) -> Self {
+        OptionValue::Bool(yes)
+    }
+}
+
+impl From<Duration> for OptionValue {
+    fn from(length: Duration) -> Self {
+        OptionValue::Duration(length)
+    }
+}
+
+/// A type of option: how its kind is called and how its value is read.
+trait OptionType: Sized {
+    type Range;
+    const KIND: OptionKind;
+    fn read(name: &str, value: OptionValue, range: &Self::Range) -> Result<Self>;
+}
+
+impl OptionType for Duration {
+    type Range = (Duration, Duration);
+    const KIND: OptionKind = OptionKind::Duration;
+    fn read(name: &str, value: OptionValue, range: &Self::Range) -> Result<Self> {
+        value.into_duration(name, range.0, range.1)
+    }
+}
+
+impl OptionType for u64 {
+    type Range = (u64, u64);
+    const KIND: OptionKind = OptionKind::Count;
+    fn read(name: &str, value: OptionValue, range: &Self::Range) -> Result<Self> {
+        value.into_count(name, range.0, range.1)
+    }
+}
+
+impl OptionType for bool {
+    type Range = ();
+    const KIND: OptionKind = OptionKind::Switch;
+    fn read(name: &str, value: OptionValue, (): &()) -> Result<Self> {
+        value.into_switch(name)
+    }
+}
+
+impl OptionType for String {
+    type Range = ();
+    const KIND: OptionKind = OptionKind::Text;
+    fn read(name: &str, value: OptionValue, (): &()) -> Result<Self> {
+        value.into_text(name)
+    }
+}
+
+macro_rules! choice {
+    ($type:ident { $($word:literal => $variant:ident),* }) => {
+        impl OptionType for $type {
+            type Range = ();
+            const KIND: OptionKind = OptionKind::Choice(&[$($word),*]);
+            fn read(name: &str, value: OptionValue, (): &()) -> Result<Self> {
+                match value.into_text(name)?.as_str() {
+                    $($word => Ok($type::$variant),)*
+                    _ => Err(invalid(name, concat!("takes one of:" $(, " ", $word)*))),
+                }
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self { $($type::$variant => $word,)* })
+            }
+        }
+    };
+}
+
+choice!(ConnectPolicy { "wait" => Wait, "background" => Background });
+choice!(UnavailablePolicy { "wait" => Wait, "fail" => Fail });
+choice!(OverflowPolicy { "drop_oldest" => DropOldest, "drop_newest" => DropNewest, "close" => Close });
+
+macro_rules! options {
+    ($( $name:ident: $type:ty = $default:expr, $shown:literal, $range:expr, $help:literal; )*) => {
+        /// The options of a client that are not part of the address, with their defaults.
+        #[derive(Clone, Debug)]
+        #[non_exhaustive]
+        pub struct Options { $( #[doc = $help] pub $name: $type, )* }
+
+        impl Default for Options {
+            fn default() -> Self {
+                Options { $( $name: $default, )* }
+            }
+        }
+
+        impl Options {
+            pub(super) const SPECS: &'static [OptionSpec] = &[ $( OptionSpec {
+                name: stringify!($name),
+                kind: <$type as OptionType>::KIND,
+                default: $shown,
+                help: $help,
+            }, )* ];
+
+            pub(super) fn set(&mut self, name: &str, value: OptionValue) -> Result<()> {
+                match name {
+                    $( stringify!($name) => self.$name = <$type as OptionType>::read(name, value, &$range)?, )*
+                    _ => return Err(unknown(name)),
+                }
+                Ok(())
+            }
+        }
+    };
+}
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+const DAY: Duration = secs(86_400);
+
+options! {
+    connect: ConnectPolicy = ConnectPolicy::Wait, "wait", (), "Whether connect waits for the first master.";
+    connect_deadline: Duration = secs(10), "10s", (ms(1), DAY), "How long connect waits for the first master.";
+    connect_timeout: Duration = secs(2), "2s", (ms(1), DAY), "Time for one connection to a data node: TCP, handshake and role.";
+    sentinel_timeout: Duration = ms(300), "300ms", (ms(1), DAY), "Time for connecting to a sentinel, and for each question to it.";
+    command_timeout: Duration = secs(5), "5s", (ms(1), DAY), "Time for a command, from the call to its reply.";
+    blocking_grace: Duration = secs(1), "1s", (ms(0), DAY), "Time that a blocking command gets beyond its own.";
+    when_unavailable: UnavailablePolicy = UnavailablePolicy::Wait, "wait", (), "Whether a command waits while there is no master.";
+    max_pending: u64 = 10_000, "10000", (1, 100_000_000), "Commands that may wait at once.";
+    max_pending_bytes: u64 = 64 << 20, "67108864", (1024, 1 << 40), "Bytes of commands that may wait at once.";
+    pool_size: u64 = 64, "64", (1, 10_000), "Links for waiting threads.";
+    pool_idle: Duration = secs(30), "30s", (ms(1), DAY), "How long an unused link for waiting threads is kept.";
+    subscription_items: u64 = 10_000, "10000", (1, 100_000_000), "Items that a subscription's queue holds.";
+    subscription_bytes: u64 = 16 << 20, "16777216", (1024, 1 << 40), "Bytes that a subscription's queue holds.";
+    overflow: OverflowPolicy = OverflowPolicy::DropOldest, "drop_oldest", (), "What a full subscription queue does.";
+    eager_switch: bool = true, "on", (), "Switch when the selected replica says that it is the master, before the sentinels confirm.";
+    fence: bool = true, "on", (), "Hold commands during a planned failover.";
+    fence_timeout: Duration = secs(3), "3s", (ms(1), DAY), "The longest time that commands are held.";
+    poll_interval: Duration = secs(10), "10s", (ms(10), DAY), "How often a sentinel is asked without a reason.";
+    heartbeat_interval: Duration = secs(5), "5s", (ms(10), DAY), "How often a link is asked whether it lives.";
+    heartbeat_timeout: Duration = secs(3), "3s", (ms(10), DAY), "How long the answer to a heartbeat may take.";
+    tcp_keepalive_idle: Duration = secs(5), "5s", (secs(1), DAY), "TCP keepalive: idle time before the first probe.";
+    tcp_keepalive_interval: Duration = secs(2), "2s", (secs(1), DAY), "TCP keepalive: time between probes.";
+    tcp_keepalive_probes: u64 = 3, "3", (1, 100), "TCP keepalive: probes before the connection counts as lost.";
+    tcp_user_timeout: Duration = secs(10), "10s", (ms(1), DAY), "Linux: time that sent data may stay unacknowledged.";
+    retry_backoff_base: Duration = ms(50), "50ms", (ms(1), DAY), "Back-off before the second retry; the first retry is immediate.";
+    retry_backoff_cap: Duration = secs(5), "5s", (ms(1), DAY), "The longest back-off.";
+    max_reply_bytes: u64 = 512 << 20, "536870912", (1024, 1 << 40), "The largest reply that is accepted.";
+    max_reply_depth: u64 = 128, "128", (1, 1024), "The deepest nesting of a reply that is accepted.";
+    client_name: String = String::new(), "standfast:<lang>:<version>", (), "The name that servers show in CLIENT LIST.";
+}
+
+/// The options that belong to the address.
+pub(super) const CONNECTION_SPECS: &[OptionSpec] = &[
+    OptionSpec { name: "username", kind: OptionKind::Text, default: "", help: "The user on the data nodes." },
+    OptionSpec { name: "password", kind: OptionKind::Secret, default: "", help: "The password on the data nodes." },
+    OptionSpec { name: "sentinel_username", kind: OptionKind::Text, default: "", help: "The user on the sentinels." },
+    OptionSpec { name: "sentinel_password", kind: OptionKind::Secret, default: "", help: "The password on the sentinels." },
+    OptionSpec {
+        name: "sentinel_auth",
+        kind: OptionKind::Choice(&["same"]),
+        default: "",
+        help: "`same`: the sentinels take the user and password of the data nodes.",
+    },
+    OptionSpec { name: "db", kind: OptionKind::Count, default: "0", help: "The database number." },
+    OptionSpec { name: "tls", kind: OptionKind::Choice(&["none"]), default: "none", help: "This version speaks no TLS yet." },
+];
+
+fn invalid(name: &str, what: &str) -> Error {
+    Error::new(ErrorKind::InvalidOption, format!("option {name} {what}"))
+}
+
+pub(super) fn unknown(name: &str) -> Error {
+    let nearest = CONNECTION_SPECS
+        .iter()
+        .chain(Options::SPECS)
+        .map(|spec| (distance(name, spec.name), spec.name))
+        .min()
+        .filter(|(distance, _)| *distance <= 2.max(name.len() / 3));
+    let hint = nearest.map_or(String::new(), |(_, near)| format!("; did you mean {near}?"));
+    // A text of any length may stand where a name is expected; a message stays one readable line.
+    let shown: String = name.chars().take(40).collect();
+    Error::new(ErrorKind::UnknownOption, format!("there is no option {shown:?}{hint}"))
+}
+
+fn parse_duration(text: &str) -> Option<Duration> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let number: u64 = text[..digits].parse().ok()?;
+    let millis = match &text[digits..] {
+        "" | "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    number.checked_mul(millis).map(Duration::from_millis)
+}
+
+/// The number of single-character edits between two words (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, ca) in a.chars().take(64).enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, cb) in b.iter().enumerate() {
+            let above = row[j + 1];
+            row[j + 1] = (diagonal + usize::from(ca != *cb)).min(above + 1).min(row[j] + 1);
+            diagonal = above;
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_in_the_list_reads_as_the_default() {
+        let mut options = Options::default();
+        let before = format!("{options:?}");
+        for spec in Options::SPECS.iter().filter(|spec| spec.name != "client_name") {
+            options.set(spec.name, OptionValue::from(spec.default)).unwrap();
+        }
+        assert_eq!(format!("{options:?}"), before);
+    }
+
+    #[test]
+    fn unknown_option_proposes_the_nearest_name() {
+        let error = Options::default().set("comand_timeout", OptionValue::Int(5)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::UnknownOption);
+        assert!(error.message().contains("did you mean command_timeout?"), "{error}");
+    }
+
+    #[test]
+    fn durations_have_units() {
+        for (text, expected) in [("250ms", Some(250)), ("5s", Some(5_000)), ("7", Some(7)), ("2m", Some(120_000)), ("5 s", None), ("s", None), ("-1s", None)] {
+            assert_eq!(parse_duration(text), expected.map(Duration::from_millis), "{text}");
+        }
+    }
+}

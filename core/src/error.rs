@@ -1,0 +1,450 @@
+//! What can go wrong, as one table.
+//!
+//! [`ErrorKind`] is generated from the list below; its codes, names and advice are the same in every language (the bindings
+//! read them from here, `tests/drift` compares). [`Error`] adds what a person needs: one line of text without secrets and
+//! without command arguments, and, for discovery, what every sentinel said.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Whether, and when, the same call may be made again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Retry {
+    /// The same call would fail in the same way.
+    Never,
+    /// The call was certainly not executed; it may be made again at once.
+    Now,
+    /// The call was certainly not executed; wait a moment before the next try.
+    Later,
+    /// The call may have been executed: only the caller knows whether twice is as good as once.
+    IfIdempotent,
+}
+
+impl Retry {
+    /// The advice as a word, the same in every language.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Retry::Never => "never",
+            Retry::Now => "now",
+            Retry::Later => "later",
+            Retry::IfIdempotent => "if_idempotent",
+        }
+    }
+}
+
+macro_rules! error_table {
+    ($( $(#[$doc:meta])* $code:literal $name:ident $retry:ident; )*) => {
+        /// The kind of an [`Error`]: a stable number, a name and an advice.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        #[repr(i32)]
+        pub enum ErrorKind {
+            $( $(#[$doc])* $name = $code, )*
+        }
+
+        impl ErrorKind {
+            /// Every kind, in the order of the codes.
+            pub const ALL: &'static [ErrorKind] = &[ $( ErrorKind::$name, )* ];
+
+            /// The name, the same in every language.
+            pub const fn name(self) -> &'static str {
+                match self { $( ErrorKind::$name => stringify!($name), )* }
+            }
+
+            const fn usual_retry(self) -> Retry {
+                match self { $( ErrorKind::$name => Retry::$retry, )* }
+            }
+        }
+    };
+}
+
+// Retired numbers stay here as comments and are never given out again. (None yet.)
+error_table! {
+    /// An argument that must not be NULL is NULL.
+    101 NullArgument Never;
+    /// An argument has a value that the call does not take.
+    102 InvalidArgument Never;
+    /// The handle was freed, never existed, or is of another type.
+    103 InvalidHandle Never;
+    /// The client, subscription or queue was closed by the user.
+    104 Closed Never;
+    /// The call would wait for itself.
+    105 WouldDeadlock Never;
+    /// The handle was made before `fork()` and is used in the child.
+    106 Forked Never;
+    /// The URL cannot be understood.
+    201 InvalidUrl Never;
+    /// An option has a value that it does not take.
+    202 InvalidOption Never;
+    /// There is no option of this name.
+    203 UnknownOption Never;
+    /// No sentinel could be asked.
+    301 SentinelsUnreachable Later;
+    /// Every sentinel that answered says that it does not know this master name.
+    302 UnknownMaster Later;
+    /// What answers at the address is not a sentinel.
+    303 NotASentinel Later;
+    /// The node does not say that it is the master.
+    304 NotMaster Later;
+    /// No replica fits the request.
+    305 NoReplica Later;
+    /// Fewer sentinels answered than the policy asks for.
+    306 NoQuorum Later;
+    /// There is no master yet, and the policy is not to wait for one.
+    307 NotReady Later;
+    /// No connection to the node could be made.
+    401 ConnectFailed Later;
+    /// The deadline passed; the command was certainly not executed, or it only reads.
+    402 Timeout Now;
+    /// The connection was lost; the command was certainly not executed.
+    403 Disconnected Now;
+    /// The connection was lost, the master switched or the deadline passed after the command was sent.
+    404 MaybeExecuted IfIdempotent;
+    /// The TLS handshake failed.
+    405 TlsFailed Never;
+    /// Too many commands, or too many bytes, are waiting.
+    406 QueueFull Later;
+    /// Fewer replicas than asked for confirmed the write.
+    407 NotReplicated Later;
+    /// The caller gave the command up; it was certainly not executed.
+    408 Cancelled Never;
+    /// The peer sent what is not RESP, or more of it than the bounds allow.
+    409 Protocol Later;
+    /// The master asks for a password.
+    501 MasterAuthRequired Never;
+    /// The master refuses the password.
+    502 MasterAuthFailed Never;
+    /// The sentinels ask for a password.
+    503 SentinelAuthRequired Never;
+    /// The sentinels refuse the password.
+    504 SentinelAuthFailed Never;
+    /// A password was sent to a server that has none.
+    505 AuthNotExpected Never;
+    /// The user may not do this.
+    506 NoPermission Never;
+    /// The server answered the command with an error of its own.
+    507 ReplyError Never;
+    /// A watched key changed, or the watch was lost; the transaction did nothing.
+    508 TransactionAborted Now;
+    /// The server refused the command until the deadline (READONLY, LOADING, ...); it was not executed.
+    509 Unavailable Later;
+    /// The subscription could not be made.
+    601 SubscribeFailed Later;
+    /// The subscription's queue overflowed and its policy is to close.
+    602 Overflow Never;
+    /// There is nothing more to read: the subscription was closed.
+    603 EndOfStream Never;
+    /// The lock is not held by this token.
+    604 LockNotHeld Never;
+    /// A panic was caught: this is a bug in Standfast.
+    901 Panic Never;
+    /// An invariant does not hold: this is a bug in Standfast.
+    902 Internal Never;
+}
+
+impl ErrorKind {
+    /// The number, the same in every language.
+    pub const fn code(self) -> i32 {
+        self as i32
+    }
+
+    /// The kind with this number.
+    pub fn from_code(code: i32) -> Option<ErrorKind> {
+        Self::ALL.iter().copied().find(|kind| kind.code() == code)
+    }
+
+    /// The category is the number divided by 100.
+    pub const fn category(self) -> &'static str {
+        match self.code() / 100 {
+            1 => "usage",
+            2 => "configuration",
+            3 => "discovery",
+            4 => "network",
+            5 => "server",
+            6 => "subscription",
+            _ => "internal",
+        }
+    }
+
+    /// Mistakes in the configuration, as far as a server can tell: `connect` reports them at once when every sentinel that
+    /// answers agrees, instead of trying for ever.
+    pub(crate) const fn is_configuration(self) -> bool {
+        matches!(
+            self,
+            ErrorKind::UnknownMaster
+                | ErrorKind::NotASentinel
+                | ErrorKind::MasterAuthRequired
+                | ErrorKind::MasterAuthFailed
+                | ErrorKind::SentinelAuthRequired
+                | ErrorKind::SentinelAuthFailed
+                | ErrorKind::AuthNotExpected
+                | ErrorKind::NoPermission
+                | ErrorKind::TlsFailed
+        )
+    }
+}
+
+/// Where a command, or an attempt to connect, was when it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Waiting for the first master.
+    Discovering,
+    /// Waiting because there is no master just now.
+    NoMaster,
+    /// Held because a planned failover is under way.
+    Fenced,
+    /// Connecting to the master.
+    Connect,
+    /// Waiting to be written.
+    Pending,
+    /// Written, waiting for the reply.
+    Reply,
+}
+
+impl Phase {
+    /// The phase as a word, the same in every language.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Phase::Discovering => "discovering",
+            Phase::NoMaster => "no_master",
+            Phase::Fenced => "fenced",
+            Phase::Connect => "connect",
+            Phase::Pending => "pending",
+            Phase::Reply => "reply",
+        }
+    }
+}
+
+/// The step of an attempt to reach a sentinel or a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Step {
+    /// Name resolution.
+    Resolve,
+    /// TCP connect.
+    Connect,
+    /// TLS handshake.
+    Tls,
+    /// HELLO and AUTH.
+    Auth,
+    /// The question for the master.
+    Query,
+    /// The proof of the role.
+    Role,
+}
+
+impl Step {
+    /// The step as a word, the same in every language.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Step::Resolve => "resolve",
+            Step::Connect => "connect",
+            Step::Tls => "tls",
+            Step::Auth => "auth",
+            Step::Query => "query",
+            Step::Role => "role",
+        }
+    }
+}
+
+/// What one sentinel or node contributed to a failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Cause {
+    /// The address as configured or announced.
+    pub address: String,
+    /// The address that was really dialled, where there was one.
+    pub resolved: Option<SocketAddr>,
+    /// How far the attempt came.
+    pub step: Step,
+    /// What kind of failure it was.
+    pub kind: ErrorKind,
+    /// What happened, in words.
+    pub text: String,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Cause { address, resolved, step, kind: _, text } = self;
+        write!(f, "{address}")?;
+        match resolved {
+            Some(addr) if addr.to_string() != *address => write!(f, " ({addr})")?,
+            _ => {}
+        }
+        write!(f, ": {}: {text}", step.as_str())
+    }
+}
+
+/// A failure: what kind, what happened, and who contributed to it.
+///
+/// `Display` is one line without a full stop. It never contains a secret or a command's arguments.
+#[derive(Clone, Debug)]
+pub struct Error(Box<Inner>);
+
+#[derive(Clone, Debug)]
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    causes: Vec<Cause>,
+    phase: Option<Phase>,
+    retry: Retry,
+    server: Option<(String, String)>,
+}
+
+/// The result of everything in this crate that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An error of this kind, with one line of text.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
+        Error(Box::new(Inner {
+            kind,
+            message: message.into(),
+            causes: Vec::new(),
+            phase: None,
+            retry: kind.usual_retry(),
+            server: None,
+        }))
+    }
+
+    /// A deadline that passed in this phase, before anything could have been executed.
+    pub(crate) fn timeout(phase: Phase, after: Duration, detail: impl fmt::Display) -> Error {
+        let mut error = Error::new(
+            ErrorKind::Timeout,
+            format!("gave up after {} ms (phase {}): {detail}", after.as_millis(), phase.as_str()),
+        );
+        error.0.phase = Some(phase);
+        error
+    }
+
+    /// A command that was sent and whose fate is unknown.
+    pub(crate) fn maybe_executed(phase: Phase, detail: impl fmt::Display) -> Error {
+        let mut error = Error::new(
+            ErrorKind::MaybeExecuted,
+            format!("the command was sent and may have been executed: {detail}"),
+        );
+        error.0.phase = Some(phase);
+        error
+    }
+
+    /// The client was closed.
+    pub(crate) fn closed() -> Error {
+        Error::new(ErrorKind::Closed, "the client is closed")
+    }
+
+    /// A reply of the server that is an error.
+    pub(crate) fn server(kind: ErrorKind, code: &str, text: &str) -> Error {
+        let message = if text.is_empty() { code.to_owned() } else { format!("{code} {text}") };
+        let mut error = Error::new(kind, message);
+        error.0.server = Some((code.to_owned(), text.to_owned()));
+        error
+    }
+
+    pub(crate) fn with_causes(mut self, causes: Vec<Cause>) -> Error {
+        self.0.causes = causes;
+        self
+    }
+
+    /// Before the first success a mistake in the configuration does not heal by itself.
+    pub(crate) fn never_retry(mut self) -> Error {
+        self.0.retry = Retry::Never;
+        self
+    }
+
+    /// The kind.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The number of the kind.
+    pub fn code(&self) -> i32 {
+        self.0.kind.code()
+    }
+
+    /// The name of the kind.
+    pub fn name(&self) -> &'static str {
+        self.0.kind.name()
+    }
+
+    /// The category of the kind.
+    pub fn category(&self) -> &'static str {
+        self.0.kind.category()
+    }
+
+    /// Whether, and when, to try again.
+    pub fn retry(&self) -> Retry {
+        self.0.retry
+    }
+
+    /// What happened, in one line.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// What every sentinel or node contributed.
+    pub fn causes(&self) -> &[Cause] {
+        &self.0.causes
+    }
+
+    /// For [`ErrorKind::Timeout`] and [`ErrorKind::MaybeExecuted`]: where it happened.
+    pub fn phase(&self) -> Option<Phase> {
+        self.0.phase
+    }
+
+    /// For errors that the server gave: its code word (`WRONGTYPE`) and its text.
+    pub fn server_reply(&self) -> Option<(&str, &str)> {
+        self.0.server.as_ref().map(|(code, text)| (code.as_str(), text.as_str()))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name(), self.message())?;
+        let causes = self.causes();
+        if !causes.is_empty() {
+            f.write_str(" [")?;
+            for (at, cause) in causes.iter().enumerate() {
+                if at > 0 {
+                    f.write_str("; ")?;
+                }
+                write!(f, "{cause}")?;
+            }
+            f.write_str("]")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_ascending() {
+        let codes: Vec<i32> = ErrorKind::ALL.iter().map(|kind| kind.code()).collect();
+        assert!(codes.windows(2).all(|pair| pair[0] < pair[1]), "{codes:?}");
+        for kind in ErrorKind::ALL {
+            assert_eq!(ErrorKind::from_code(kind.code()), Some(*kind));
+        }
+    }
+
+    #[test]
+    fn display_is_one_line_with_every_cause() {
+        let error = Error::new(ErrorKind::SentinelsUnreachable, "no sentinel could be asked").with_causes(vec![Cause {
+            address: "s1:26379".into(),
+            resolved: None,
+            step: Step::Resolve,
+            kind: ErrorKind::ConnectFailed,
+            text: "no such host".into(),
+        }]);
+        assert_eq!(
+            error.to_string(),
+            "SentinelsUnreachable: no sentinel could be asked [s1:26379: resolve: no such host]"
+        );
+    }
+}
