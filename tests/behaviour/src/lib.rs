@@ -1,1 +1,1 @@
-//! Placeholder until this room is furnished.
+//! Scenarios on real servers: see `tests/` and `scenarios.md`.
