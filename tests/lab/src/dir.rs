@@ -42,8 +42,7 @@ impl LabDir {
             fs::rename(&hidden, &path)?;
             Ok(lock)
         };
-        let lock = make()
-            .map_err(|e: io::Error| LabError::io(format_args!("making {}", path.display()), e))?;
+        let lock = make().map_err(|e: io::Error| LabError::io(format_args!("making {}", path.display()), e))?;
         live().insert(path.clone());
         Ok(Self { path, _lock: lock })
     }
