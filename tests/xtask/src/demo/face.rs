@@ -2,7 +2,6 @@
 
 use std::{
     collections::VecDeque,
-    ffi::OsString,
     io::{BufRead, BufReader, Write},
     process::{Command, Stdio},
     sync::mpsc::{self, Receiver, Sender},
@@ -24,9 +23,9 @@ pub(crate) struct FaceSpec {
     /// `rust`, `c`, `csharp`, `python`, `asyncio` or `node`.
     pub(crate) name: String,
     /// The program and its first arguments.
-    pub(crate) command: Vec<OsString>,
+    pub(crate) command: Vec<String>,
     /// Added to this process's own environment.
-    pub(crate) env: Vec<(OsString, OsString)>,
+    pub(crate) env: Vec<(String, String)>,
 }
 
 /// A running face.
