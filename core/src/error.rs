@@ -322,10 +322,8 @@ impl Error {
 
     /// A command that was sent and whose fate is unknown.
     pub(crate) fn maybe_executed(phase: Phase, detail: impl fmt::Display) -> Error {
-        let mut error = Error::new(
-            ErrorKind::MaybeExecuted,
-            format!("the command was sent and may have been executed: {detail}"),
-        );
+        let mut error =
+            Error::new(ErrorKind::MaybeExecuted, format!("the command was sent and may have been executed: {detail}"));
         error.0.phase = Some(phase);
         error
     }
@@ -341,6 +339,18 @@ impl Error {
         let mut error = Error::new(kind, message);
         error.0.server = Some((code.to_owned(), text.to_owned()));
         error
+    }
+
+    /// The error for an error reply, wherever it stands: at the top, or inside an array.
+    pub fn from_reply(reply: &redis::ServerError) -> Error {
+        let kind = match reply.code() {
+            "NOPERM" => ErrorKind::NoPermission,
+            "NOAUTH" => ErrorKind::MasterAuthRequired,
+            "EXECABORT" => ErrorKind::TransactionAborted,
+            "READONLY" | "LOADING" | "MASTERDOWN" | "NOREPLICAS" => ErrorKind::Unavailable,
+            _ => ErrorKind::ReplyError,
+        };
+        Error::server(kind, reply.code(), reply.details().unwrap_or_default())
     }
 
     pub(crate) fn with_causes(mut self, causes: Vec<Cause>) -> Error {
@@ -435,13 +445,14 @@ mod tests {
 
     #[test]
     fn display_is_one_line_with_every_cause() {
-        let error = Error::new(ErrorKind::SentinelsUnreachable, "no sentinel could be asked").with_causes(vec![Cause {
-            address: "s1:26379".into(),
-            resolved: None,
-            step: Step::Resolve,
-            kind: ErrorKind::ConnectFailed,
-            text: "no such host".into(),
-        }]);
+        let error =
+            Error::new(ErrorKind::SentinelsUnreachable, "no sentinel could be asked").with_causes(vec![Cause {
+                address: "s1:26379".into(),
+                resolved: None,
+                step: Step::Resolve,
+                kind: ErrorKind::ConnectFailed,
+                text: "no such host".into(),
+            }]);
         assert_eq!(
             error.to_string(),
             "SentinelsUnreachable: no sentinel could be asked [s1:26379: resolve: no such host]"

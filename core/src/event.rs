@@ -196,7 +196,9 @@ impl Events {
                 }
                 Ok(Some(event))
             }
-            None if state.ended => Err(Error::new(ErrorKind::EndOfStream, "the client is closed; there are no more events")),
+            None if state.ended => {
+                Err(Error::new(ErrorKind::EndOfStream, "the client is closed; there are no more events"))
+            }
             None => Ok(None),
         }
     }
@@ -214,7 +216,9 @@ impl Events {
             match self.reader.bell.wait(deadline, interrupt) {
                 Waited::Rang => {}
                 Waited::TimedOut => return Ok(None),
-                Waited::Interrupted => return Err(Error::new(ErrorKind::Cancelled, "the wait for an event was given up")),
+                Waited::Interrupted => {
+                    return Err(Error::new(ErrorKind::Cancelled, "the wait for an event was given up"));
+                }
             }
         }
     }

@@ -11,10 +11,16 @@ mod client;
 mod command;
 mod completion;
 mod config;
+mod driver;
 mod error;
 mod event;
+mod known;
+mod link;
+mod node;
+mod sentinel;
 mod status;
 mod subscription;
+mod supervisor;
 mod sync;
 mod tree;
 
@@ -25,8 +31,8 @@ pub use client::{Client, Timeout};
 pub use command::Request;
 pub use completion::{Completion, Queue};
 pub use config::{
-    Config, ConnectPolicy, Credentials, HostPort, Mode, OptionKind, OptionSpec, OptionValue, Options, OverflowPolicy, Secret,
-    UnavailablePolicy,
+    Config, ConnectPolicy, Credentials, HostPort, Mode, OptionKind, OptionSpec, OptionValue, Options, OverflowPolicy,
+    Secret, UnavailablePolicy,
 };
 pub use error::{Cause, Error, ErrorKind, Phase, Result, Retry, Step};
 pub use event::{Event, EventKind, Events};

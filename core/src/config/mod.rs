@@ -68,7 +68,9 @@ pub enum Mode {
 pub struct Config {
     pub(crate) mode: Mode,
     pub(crate) data: Credentials,
-    pub(crate) sentinel: Credentials,
+    sentinel: Credentials,
+    /// `sentinel_auth=same`, whatever the data nodes have in the end.
+    sentinel_same: bool,
     pub(crate) db: u64,
     pub(crate) options: Options,
 }
@@ -96,7 +98,7 @@ impl Config {
             "sentinel_username" => self.sentinel.username = Some(value.into_text(name)?),
             "sentinel_password" => self.sentinel.password = Some(Secret::new(value.into_text(name)?)),
             "sentinel_auth" => match value.into_text(name)?.as_str() {
-                "same" => self.sentinel = self.data.clone(),
+                "same" => self.sentinel_same = true,
                 _ => {
                     return Err(Error::new(
                         ErrorKind::InvalidOption,
@@ -113,6 +115,11 @@ impl Config {
             _ => self.options.set(name, value)?,
         }
         Ok(())
+    }
+
+    /// What the sentinels are greeted with.
+    pub(crate) fn sentinel_credentials(&self) -> &Credentials {
+        if self.sentinel_same { &self.data } else { &self.sentinel }
     }
 
     /// How the master is found.

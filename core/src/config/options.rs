@@ -240,7 +240,7 @@ macro_rules! options {
                 help: $help,
             }, )* ];
 
-            pub(super) fn set(&mut self, name: &str, value: OptionValue) -> Result<()> {
+            pub(crate) fn set(&mut self, name: &str, value: OptionValue) -> Result<()> {
                 match name {
                     $( stringify!($name) => self.$name = <$type as OptionType>::read(name, value, &$range)?, )*
                     _ => return Err(unknown(name)),
@@ -298,7 +298,12 @@ pub(super) const CONNECTION_SPECS: &[OptionSpec] = &[
     OptionSpec { name: "username", kind: OptionKind::Text, default: "", help: "The user on the data nodes." },
     OptionSpec { name: "password", kind: OptionKind::Secret, default: "", help: "The password on the data nodes." },
     OptionSpec { name: "sentinel_username", kind: OptionKind::Text, default: "", help: "The user on the sentinels." },
-    OptionSpec { name: "sentinel_password", kind: OptionKind::Secret, default: "", help: "The password on the sentinels." },
+    OptionSpec {
+        name: "sentinel_password",
+        kind: OptionKind::Secret,
+        default: "",
+        help: "The password on the sentinels.",
+    },
     OptionSpec {
         name: "sentinel_auth",
         kind: OptionKind::Choice(&["same"]),
@@ -306,7 +311,12 @@ pub(super) const CONNECTION_SPECS: &[OptionSpec] = &[
         help: "`same`: the sentinels take the user and password of the data nodes.",
     },
     OptionSpec { name: "db", kind: OptionKind::Count, default: "0", help: "The database number." },
-    OptionSpec { name: "tls", kind: OptionKind::Choice(&["none"]), default: "none", help: "This version speaks no TLS yet." },
+    OptionSpec {
+        name: "tls",
+        kind: OptionKind::Choice(&["none"]),
+        default: "none",
+        help: "This version speaks no TLS yet.",
+    },
 ];
 
 fn invalid(name: &str, what: &str) -> Error {
@@ -378,7 +388,15 @@ mod tests {
 
     #[test]
     fn durations_have_units() {
-        for (text, expected) in [("250ms", Some(250)), ("5s", Some(5_000)), ("7", Some(7)), ("2m", Some(120_000)), ("5 s", None), ("s", None), ("-1s", None)] {
+        for (text, expected) in [
+            ("250ms", Some(250)),
+            ("5s", Some(5_000)),
+            ("7", Some(7)),
+            ("2m", Some(120_000)),
+            ("5 s", None),
+            ("s", None),
+            ("-1s", None),
+        ] {
             assert_eq!(parse_duration(text), expected.map(Duration::from_millis), "{text}");
         }
     }

@@ -51,7 +51,10 @@ impl<'a> Part<'a> {
         for (at, _) in self.text.match_indices('%') {
             let valid = bytes.get(at + 1..at + 3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit));
             if !valid {
-                return Err(invalid(format!("{what} has a % that is not followed by two hexadecimal digits"), self.at + at));
+                return Err(invalid(
+                    format!("{what} has a % that is not followed by two hexadecimal digits"),
+                    self.at + at,
+                ));
             }
         }
         percent_decode_str(self.text)
@@ -122,7 +125,7 @@ pub(super) fn parse(text: &str) -> Result<Config> {
     };
 
     let mut config =
-        Config { mode, data, sentinel: Credentials::default(), db, options: Options::default() };
+        Config { mode, data, sentinel: Credentials::default(), sentinel_same: false, db, options: Options::default() };
     if let Some(query) = query {
         apply(&mut config, query, path.is_some_and(|path| !path.text.is_empty()))?;
     }
@@ -267,7 +270,9 @@ fn apply(config: &mut Config, query: Part<'_>, has_path: bool) -> Result<()> {
         if key == "sentinel_auth" {
             sentinel_same = Some((name.at, text.clone()));
         } else {
-            config.set(&key, text).map_err(|error| Error::new(error.kind(), format!("{}, at position {}", error.message(), name.at)))?;
+            config
+                .set(&key, text)
+                .map_err(|error| Error::new(error.kind(), format!("{}, at position {}", error.message(), name.at)))?;
         }
         seen.push(key);
     }
@@ -306,7 +311,7 @@ mod tests {
         );
         assert_eq!(config.data.username.as_deref(), Some("al@ice"));
         assert_eq!(config.data.password.as_ref().unwrap().reveal(), "p:/w");
-        assert_eq!(config.sentinel, config.data);
+        assert_eq!(config.sentinel_credentials(), &config.data);
         assert_eq!(config.db, 3);
         assert_eq!(config.options.command_timeout.as_millis(), 250);
     }
@@ -321,10 +326,7 @@ mod tests {
     #[test]
     fn direct_form_is_read() {
         let config = Config::from_url("redis://h1,h2:7000/5").unwrap();
-        assert_eq!(
-            config.mode,
-            Mode::Direct { hosts: vec![HostPort::new("h1", 6379), HostPort::new("h2", 7000)] }
-        );
+        assert_eq!(config.mode, Mode::Direct { hosts: vec![HostPort::new("h1", 6379), HostPort::new("h2", 7000)] });
         assert_eq!(config.db, 5);
     }
 

@@ -70,11 +70,9 @@ impl Item {
         match self {
             Item::Message(message) => message.into_tree(),
             Item::Gap(gap) => gap.to_tree(),
-            Item::Dropped(Dropped { count, bytes }) => Tree::Map(vec![
-                ("type", "dropped".into()),
-                ("count", count.into()),
-                ("bytes", bytes.into()),
-            ]),
+            Item::Dropped(Dropped { count, bytes }) => {
+                Tree::Map(vec![("type", "dropped".into()), ("count", count.into()), ("bytes", bytes.into())])
+            }
         }
     }
 }

@@ -1,0 +1,76 @@
+//! Asking a node for its role: once, or every few milliseconds while it is about to be promoted.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::role::Role;
+use crate::command::encode;
+use crate::config::{Config, HostPort};
+use crate::error::Cause;
+use crate::link::handshake::{self, Hop};
+use crate::link::talk::{Greeting, Talk};
+use crate::sentinel::topology::{Input, Proof};
+
+/// How often a selected replica is asked whether it is the master yet.
+const CHASE_INTERVAL: Duration = Duration::from_millis(2);
+
+/// What probes have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Prober {
+    pub(crate) config: Arc<Config>,
+    pub(crate) client_name: String,
+    /// The moment that the topology's clock counts from.
+    pub(crate) origin: Instant,
+}
+
+impl Prober {
+    pub(crate) async fn open(&self, node: &HostPort) -> Result<(Talk, Role), Cause> {
+        let greeting = Greeting {
+            hop: Hop::Data,
+            credentials: &self.config.data,
+            name: &self.client_name,
+            within: self.config.options.connect_timeout,
+        };
+        let (talk, hello) = Talk::open(node, &self.config, greeting).await?;
+        Ok((talk, hello.role))
+    }
+
+    /// Ask once.
+    pub(crate) async fn ask(&self, node: HostPort) -> Input {
+        match self.open(&node).await {
+            Ok((talk, role)) => Input::Role { node, role, proof: Proof { socket: talk.peer, not_before: None } },
+            Err(cause) => Input::ProbeFailed { node, cause },
+        }
+    }
+
+    /// Ask until the node says that it is the master. Sentinel kills the connections of a node as it promotes it, so a lost
+    /// connection is the signal to ask again at once.
+    pub(crate) async fn chase(&self, node: HostPort) -> Input {
+        let mut not_before = None;
+        loop {
+            if let Ok((mut talk, mut role)) = self.open(&node).await {
+                loop {
+                    if role == Role::Master {
+                        return Input::Role { node, role, proof: Proof { socket: talk.peer, not_before } };
+                    }
+                    not_before = Some(self.origin.elapsed());
+                    sleep(CHASE_INTERVAL).await;
+                    match ask_role(&mut talk, self.config.options.heartbeat_timeout).await {
+                        Some(answer) => role = answer,
+                        None => break,
+                    }
+                }
+            }
+            sleep(CHASE_INTERVAL).await;
+        }
+    }
+}
+
+/// HELLO without arguments: life and role in one, and no right is needed for it. `None`: the link is of no more use.
+pub(crate) async fn ask_role(talk: &mut Talk, within: Duration) -> Option<Role> {
+    let hello = encode(&[b"HELLO".as_slice()]);
+    let values = talk.ask(&hello, 1, Instant::now() + within).await.ok()?;
+    handshake::judge(Hop::Data, &values).ok().map(|hello| hello.role)
+}

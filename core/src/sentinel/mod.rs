@@ -1,0 +1,5 @@
+//! Sentinels: what they say, who decides what it means, and the watches that listen to them.
+
+pub(crate) mod reply;
+pub(crate) mod topology;
+pub(crate) mod watch;

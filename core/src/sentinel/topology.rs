@@ -1,0 +1,688 @@
+//! Who is the master? The pure machine that decides it.
+//!
+//! Everything dangerous is decided here: inputs are what sentinels and nodes said, actions are what the supervisor must do.
+//! There is no socket, clock or random number in this file; time is a [`Duration`] since the client was opened.
+//!
+//! The rules (`core/ARCHITECTURE.md` gives the reasons):
+//! - a node is used only after it said itself that it is the master **and** a sentinel named it (as master, or as the replica
+//!   it selected);
+//! - a newer `config-epoch` wins, then the majority; an older epoch than the highest confirmed one is ignored, unless a
+//!   majority of the seeds reports it;
+//! - a switch by the leader's selection is *eager*: it holds against opinions of an epoch that was known before it;
+//! - while there is no master, a timer or a question is always pending.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::reply::{Answer, SentinelEvent};
+use crate::config::HostPort;
+use crate::error::{Cause, Error, ErrorKind};
+use crate::node::role::Role;
+
+/// How long the first answer waits for others.
+const DECIDE_AFTER: Duration = Duration::from_millis(100);
+/// A node that gave the wrong answer, or none, is asked again after this, doubled up to the cap.
+const PROBE_BASE: Duration = Duration::from_millis(50);
+const PROBE_CAP: Duration = Duration::from_millis(500);
+/// How often all sentinels are asked while there is no master.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// A selected replica is asked at the most for this long; Sentinel's own default for a failover is three minutes.
+const CHASE_LIMIT: Duration = Duration::from_secs(180);
+
+/// What the user decided beforehand.
+#[derive(Clone, Debug)]
+pub(crate) struct Policy {
+    pub(crate) eager_switch: bool,
+    pub(crate) fence: bool,
+    pub(crate) fence_timeout: Duration,
+}
+
+/// Where candidates come from.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    /// The seeds, by number.
+    Sentinels { seeds: Vec<HostPort> },
+    /// Exactly these nodes.
+    Hosts(Vec<HostPort>),
+}
+
+pub(crate) type SentinelId = usize;
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub(crate) enum Input {
+    /// A sentinel answered the question for the master.
+    Answered { sentinel: SentinelId, answer: Answer },
+    /// A sentinel cannot be asked.
+    SentinelFailed { sentinel: SentinelId, cause: Cause },
+    /// A sentinel published an event about our master.
+    Event { sentinel: SentinelId, event: SentinelEvent },
+    /// A node said what it is.
+    Role { node: HostPort, role: Role, proof: Proof },
+    /// A node could not be asked.
+    ProbeFailed { node: HostPort, cause: Cause },
+    /// The control link to the master of this generation was lost, or its heartbeat was not answered.
+    MasterLost { generation: u64, why: String },
+    /// A driver was told READONLY or MASTERDOWN by the master of this generation.
+    MasterRefused { generation: u64 },
+    /// Time passed.
+    Tick,
+}
+
+/// What came with a role.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Proof {
+    /// The address that was dialled.
+    pub(crate) socket: SocketAddr,
+    /// The last moment when the same node was known not to be the master, where it was asked before.
+    pub(crate) not_before: Option<Duration>,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Action {
+    /// Ask all sentinels for the master, now.
+    AskAll,
+    /// Ask this node once for its role.
+    Probe(HostPort),
+    /// Ask this node for its role every few milliseconds until it says master or is released.
+    Chase(HostPort),
+    /// Stop asking this node.
+    Release(HostPort),
+    /// Hold commands.
+    Fence,
+    /// Stop holding commands.
+    Unfence { why: &'static str },
+    /// Commands go to this node from now on; every link of an older generation is shut down.
+    Switch(Switch),
+    /// There is no usable master.
+    Suspend { why: String },
+    /// The same master is usable again.
+    Resume,
+    /// A sentinel named the master that is in use, with this epoch.
+    Confirm { epoch: u64, correction: bool },
+    /// A lower epoch was accepted.
+    EpochReset { from: u64, to: u64 },
+    /// A sentinel of ours announced a failover.
+    FailoverStarted { candidate: HostPort },
+}
+
+/// A change of the master.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Switch {
+    pub(crate) node: HostPort,
+    pub(crate) socket: SocketAddr,
+    pub(crate) generation: u64,
+    /// Ahead of the sentinels' confirmation.
+    pub(crate) eager: bool,
+    pub(crate) old: Option<HostPort>,
+    /// The last moment when the new master was known not to be one.
+    pub(crate) not_before: Option<Duration>,
+}
+
+/// The machine. See the head of this file.
+#[derive(Debug)]
+pub(crate) struct Topology {
+    policy: Policy,
+    source: Source,
+    sentinels: Vec<Opinion>,
+    master: Option<Master>,
+    usable: bool,
+    generation: u64,
+    /// The highest epoch that came with a master we used.
+    highest_epoch: u64,
+    failover: Option<Failover>,
+    fenced_until: Option<Duration>,
+    /// When the first answer came, while there has been no decision yet.
+    first_answer: Option<Duration>,
+    ask_at: Option<Duration>,
+    /// Nodes that are, or will be, asked for their role.
+    probes: BTreeMap<HostPort, Probing>,
+    /// Named as master by an event; asked like a node that an answer names.
+    hinted: Option<HostPort>,
+    /// Why each node could not be used, for the error of `connect`.
+    node_causes: BTreeMap<HostPort, Cause>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Opinion {
+    answer: Option<Answer>,
+    failure: Option<Cause>,
+    tilt: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Master {
+    node: HostPort,
+    /// Switched ahead of the sentinels; they may still name somebody else with an epoch up to this one.
+    eager_over: Option<u64>,
+}
+
+#[derive(Clone, Debug)]
+struct Failover {
+    candidate: HostPort,
+    until: Duration,
+}
+
+#[derive(Clone, Debug)]
+struct Probing {
+    /// `None`: the question is on its way.
+    again_at: Option<Duration>,
+    attempts: u32,
+}
+
+impl Topology {
+    pub(crate) fn new(policy: Policy, source: Source) -> Topology {
+        let count = match &source {
+            Source::Sentinels { seeds } => seeds.len(),
+            Source::Hosts(_) => 0,
+        };
+        Topology {
+            policy,
+            source,
+            sentinels: vec![Opinion::default(); count],
+            master: None,
+            usable: false,
+            generation: 0,
+            highest_epoch: 0,
+            failover: None,
+            fenced_until: None,
+            first_answer: None,
+            ask_at: None,
+            probes: BTreeMap::new(),
+            hinted: None,
+            node_causes: BTreeMap::new(),
+        }
+    }
+
+    /// What to do first. The watches ask by themselves as soon as they are connected.
+    pub(crate) fn start(&mut self, now: Duration) -> Vec<Action> {
+        let mut actions = Vec::new();
+        self.look_for_master(now, &mut actions);
+        actions
+    }
+
+    /// Take one input into account.
+    pub(crate) fn step(&mut self, now: Duration, input: Input) -> Vec<Action> {
+        let mut actions = Vec::new();
+        match input {
+            Input::Answered { sentinel, answer } => self.answered(now, sentinel, answer, &mut actions),
+            Input::SentinelFailed { sentinel, cause } => {
+                if let Some(opinion) = self.sentinels.get_mut(sentinel) {
+                    // What it said before may be wrong by now.
+                    *opinion = Opinion { answer: None, failure: Some(cause), tilt: false };
+                }
+            }
+            Input::Event { sentinel, event } => self.event(now, sentinel, event, &mut actions),
+            Input::Role { node, role, proof } => self.role(now, node, role, proof, &mut actions),
+            Input::ProbeFailed { node, cause } => {
+                if self.is_current(&node) && self.usable {
+                    // The control link judges the master in use; a second link that fails does not.
+                    self.probes.remove(&node);
+                } else {
+                    self.probe_later(now, &node);
+                }
+                self.node_causes.insert(node, cause);
+            }
+            Input::MasterLost { generation, why } => {
+                if generation == self.generation && self.usable {
+                    self.suspend(now, why, &mut actions);
+                }
+            }
+            Input::MasterRefused { generation } => {
+                if generation == self.generation && self.usable {
+                    self.suspend(now, "it refuses writes".to_owned(), &mut actions);
+                }
+            }
+            Input::Tick => {}
+        }
+        self.timers(now, &mut actions);
+        actions
+    }
+
+    /// When `Tick` is due at the latest.
+    pub(crate) fn next_tick(&self) -> Option<Duration> {
+        let decide = self.first_answer.map(|at| at + DECIDE_AFTER);
+        let probes = self.probes.values().filter_map(|probing| probing.again_at).min();
+        let chase = self.failover.as_ref().map(|failover| failover.until);
+        [decide, probes, chase, self.fenced_until, self.ask_at].into_iter().flatten().min()
+    }
+
+    /// The master in use, if it is usable.
+    #[cfg(test)]
+    fn usable_master(&self) -> Option<&HostPort> {
+        self.master.as_ref().filter(|_| self.usable).map(|master| &master.node)
+    }
+
+    /// Before the first success: whether everybody who could know has been heard, and what came out of it.
+    ///
+    /// Gives `None` while somebody who might help has not been heard yet.
+    pub(crate) fn failure(&self) -> Option<Error> {
+        if self.generation > 0 {
+            return None;
+        }
+        let sentinel_causes: Vec<Cause> = self.sentinels.iter().filter_map(|opinion| opinion.failure.clone()).collect();
+        let answered = self.sentinels.iter().filter(|opinion| opinion.answer.is_some()).count();
+        if answered + sentinel_causes.len() < self.sentinels.len() {
+            return None;
+        }
+        let node_causes: Vec<Cause> = self.node_causes.values().cloned().collect();
+        if let Source::Hosts(hosts) = &self.source {
+            return (node_causes.len() == hosts.len()).then(|| node_failure(node_causes));
+        }
+        if answered == 0 {
+            return Some(sentinel_failure(sentinel_causes));
+        }
+        if self.sentinels.iter().all(|opinion| opinion.answer.as_ref().is_none_or(|answer| answer.master.is_none())) {
+            let mut causes: Vec<Cause> = Vec::new();
+            for (at, opinion) in self.sentinels.iter().enumerate() {
+                if opinion.answer.is_some() {
+                    causes.push(Cause {
+                        address: self.seed(at),
+                        resolved: None,
+                        step: crate::error::Step::Query,
+                        kind: ErrorKind::UnknownMaster,
+                        text: "it does not know this master name".to_owned(),
+                    });
+                }
+            }
+            causes.extend(sentinel_causes);
+            return Some(
+                Error::new(ErrorKind::UnknownMaster, "no sentinel knows this master name").with_causes(causes),
+            );
+        }
+        (!node_causes.is_empty()).then(|| node_failure(node_causes))
+    }
+
+    fn seed(&self, at: SentinelId) -> String {
+        match &self.source {
+            Source::Sentinels { seeds } => seeds.get(at).map(ToString::to_string).unwrap_or_default(),
+            Source::Hosts(_) => String::new(),
+        }
+    }
+
+    fn is_current(&self, node: &HostPort) -> bool {
+        self.master.as_ref().is_some_and(|master| master.node == *node)
+    }
+
+    fn answered(&mut self, now: Duration, sentinel: SentinelId, answer: Answer, actions: &mut Vec<Action>) {
+        let Some(opinion) = self.sentinels.get_mut(sentinel) else { return };
+        opinion.answer = Some(answer);
+        opinion.failure = None;
+        self.decide(now, actions);
+    }
+
+    /// What the sentinels say, taken together: the address with the newest epoch, then the most voices.
+    fn named(&self) -> Option<(HostPort, u64)> {
+        let mut votes: BTreeMap<(u64, &HostPort), usize> = BTreeMap::new();
+        for opinion in self.sentinels.iter().filter(|opinion| !opinion.tilt) {
+            if let Some(answer) = &opinion.answer
+                && let Some(master) = &answer.master
+            {
+                *votes.entry((answer.epoch, master)).or_default() += 1;
+            }
+        }
+        let ((epoch, node), _) = votes.into_iter().max_by_key(|((epoch, _), count)| (*epoch, *count))?;
+        Some((node.clone(), epoch))
+    }
+
+    fn decide(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        let answered = self.sentinels.iter().filter(|opinion| opinion.answer.is_some()).count();
+        let settled =
+            self.sentinels.iter().filter(|opinion| opinion.answer.is_some() || opinion.failure.is_some()).count();
+        let Some((node, epoch)) = self.named() else { return };
+        let majority = self.sentinels.len() / 2 + 1;
+        if self.master.is_none() && answered < majority && settled < self.sentinels.len() {
+            let first = *self.first_answer.get_or_insert(now);
+            if now < first + DECIDE_AFTER {
+                return;
+            }
+        }
+        self.first_answer = None;
+
+        if self.is_current(&node) {
+            self.confirm(epoch, actions);
+            return;
+        }
+        if self.accepts(&node, epoch) {
+            self.probe(&node, actions);
+        }
+    }
+
+    /// Whether an opinion that names another node than the one in use deserves to be followed, if that node agrees.
+    fn accepts(&self, node: &HostPort, epoch: u64) -> bool {
+        let Some(master) = &self.master else { return true };
+        if epoch < self.highest_epoch && !self.seeds_insist(node, epoch) {
+            return false;
+        }
+        // Until the failover that we are ahead of is known to the sentinels, they name the old master; it takes the new one's
+        // own failure to believe them.
+        let ahead = master.eager_over.is_some_and(|known| epoch <= known);
+        !ahead || (!self.usable && self.node_causes.contains_key(&master.node))
+    }
+
+    /// The door for lower epochs: `SENTINEL REMOVE` and `MONITOR`, or a redeployment, make them start again at 0.
+    fn seeds_insist(&self, node: &HostPort, epoch: u64) -> bool {
+        let voices = self
+            .sentinels
+            .iter()
+            .filter(|opinion| !opinion.tilt)
+            .filter_map(|opinion| opinion.answer.as_ref())
+            .filter(|answer| answer.master.as_ref() == Some(node) && answer.epoch == epoch)
+            .count();
+        voices > self.sentinels.len() / 2
+    }
+
+    fn confirm(&mut self, epoch: u64, actions: &mut Vec<Action>) {
+        let Some(node) = self.master.as_ref().map(|master| master.node.clone()) else { return };
+        if epoch < self.highest_epoch {
+            if !self.seeds_insist(&node, epoch) {
+                return;
+            }
+            actions.push(Action::EpochReset { from: self.highest_epoch, to: epoch });
+        }
+        self.highest_epoch = epoch;
+        if let Some(master) = &mut self.master {
+            master.eager_over = None;
+        }
+        actions.push(Action::Confirm { epoch, correction: false });
+        // The failover that led here is over; another one would be announced again.
+        if self.failover.as_ref().is_some_and(|failover| failover.candidate == node) {
+            self.end_failover(actions);
+        }
+        if !self.usable {
+            self.probe(&node, actions);
+        }
+    }
+
+    fn event(&mut self, now: Duration, sentinel: SentinelId, event: SentinelEvent, actions: &mut Vec<Action>) {
+        match event {
+            SentinelEvent::Selected { candidate, master } => {
+                let ours = self.is_current(&master);
+                if self.is_current(&candidate) || (self.usable && !ours) {
+                    // We are there already, or it is about a master that we left or do not know yet.
+                    actions.push(Action::AskAll);
+                    return;
+                }
+                actions.push(Action::FailoverStarted { candidate: candidate.clone() });
+                if ours && self.usable && self.policy.fence && self.fenced_until.is_none() {
+                    self.fenced_until = Some(now + self.policy.fence_timeout);
+                    actions.push(Action::Fence);
+                }
+                if self.policy.eager_switch {
+                    if let Some(before) = self.failover.take()
+                        && before.candidate != candidate
+                    {
+                        actions.push(Action::Release(before.candidate));
+                    }
+                    actions.push(Action::Chase(candidate.clone()));
+                    self.failover = Some(Failover { candidate, until: now + CHASE_LIMIT });
+                }
+            }
+            SentinelEvent::Promoted { node, old } => {
+                actions.push(Action::AskAll);
+                // News about a master that we left long ago is no hint.
+                if !self.is_current(&node) && (!self.usable || self.is_current(&old)) {
+                    self.hinted = Some(node.clone());
+                    self.probe(&node, actions);
+                }
+            }
+            SentinelEvent::Aborted => {
+                self.end_failover(actions);
+                actions.push(Action::AskAll);
+                // Only the old master's own word opens the fence before its time.
+                if self.fenced_until.is_some()
+                    && let Some(node) = self.master.as_ref().map(|master| master.node.clone())
+                {
+                    self.probe(&node, actions);
+                }
+            }
+            SentinelEvent::Changed => actions.push(Action::AskAll),
+            SentinelEvent::Tilt { on } => {
+                if let Some(opinion) = self.sentinels.get_mut(sentinel) {
+                    opinion.tilt = on;
+                }
+                actions.push(Action::AskAll);
+            }
+        }
+    }
+
+    fn end_failover(&mut self, actions: &mut Vec<Action>) {
+        if let Some(failover) = self.failover.take() {
+            actions.push(Action::Release(failover.candidate));
+        }
+    }
+
+    /// Whether a sentinel, or the configuration, names this node. Nobody else's word counts.
+    fn is_named(&self, node: &HostPort) -> bool {
+        match &self.source {
+            Source::Hosts(hosts) => hosts.contains(node),
+            Source::Sentinels { .. } => {
+                self.failover.as_ref().is_some_and(|failover| failover.candidate == *node)
+                    || self.hinted.as_ref() == Some(node)
+                    || self.named().is_some_and(|(named, epoch)| named == *node && self.accepts(node, epoch))
+            }
+        }
+    }
+
+    fn role(&mut self, now: Duration, node: HostPort, role: Role, proof: Proof, actions: &mut Vec<Action>) {
+        match role {
+            Role::Master if self.is_current(&node) => {
+                self.probes.remove(&node);
+                self.node_causes.remove(&node);
+                if !self.usable && self.may_resume(&node) {
+                    self.usable = true;
+                    self.ask_at = None;
+                    actions.push(Action::Resume);
+                }
+                if self.failover.is_none() && self.fenced_until.take().is_some() {
+                    actions.push(Action::Unfence { why: "the failover was aborted" });
+                }
+            }
+            Role::Master if self.is_named(&node) && !self.has_chosen() => self.switch(node, proof, actions),
+            Role::Master => {
+                // It claims to be the master, but nobody named it, or no longer.
+                self.probes.remove(&node);
+            }
+            Role::Replica | Role::Unknown => {
+                self.node_causes.insert(
+                    node.clone(),
+                    Cause {
+                        address: node.to_string(),
+                        resolved: Some(proof.socket),
+                        step: crate::error::Step::Role,
+                        kind: ErrorKind::NotMaster,
+                        text: "it says that it is not the master".to_owned(),
+                    },
+                );
+                if self.is_current(&node) && self.usable {
+                    self.suspend(now, "it says that it is a replica".to_owned(), actions);
+                } else if self.probes.contains_key(&node) {
+                    // Sentinel may be ahead of the node: wait a little and look again.
+                    self.probe_later(now, &node);
+                    self.ask_at.get_or_insert(now + PROBE_BASE);
+                }
+            }
+        }
+    }
+
+    /// Among plain hosts the first one that says master is kept as long as it is usable.
+    fn has_chosen(&self) -> bool {
+        self.usable && matches!(self.source, Source::Hosts(_))
+    }
+
+    /// The old master came back and still says master: that is only good if no newer opinion names somebody else.
+    fn may_resume(&self, node: &HostPort) -> bool {
+        match &self.source {
+            Source::Hosts(_) => true,
+            Source::Sentinels { .. } => match self.named() {
+                Some((named, epoch)) => {
+                    let ahead =
+                        self.master.as_ref().and_then(|master| master.eager_over).is_some_and(|known| epoch <= known);
+                    named == *node || epoch < self.highest_epoch || ahead
+                }
+                None => true,
+            },
+        }
+    }
+
+    fn switch(&mut self, node: HostPort, proof: Proof, actions: &mut Vec<Action>) {
+        let named = self.named();
+        let confirmed = named.as_ref().filter(|(named, _)| *named == node).map(|(_, epoch)| *epoch);
+        let hosts = matches!(self.source, Source::Hosts(_));
+        let eager = confirmed.is_none() && !hosts;
+        let correction = self.master.as_ref().is_some_and(|master| master.eager_over.is_some());
+        let known = named.map_or(self.highest_epoch, |(_, epoch)| epoch.max(self.highest_epoch));
+        let old = self.master.take().map(|master| master.node);
+        self.generation += 1;
+        self.usable = true;
+        self.master = Some(Master { node: node.clone(), eager_over: eager.then_some(known) });
+        self.fenced_until = None;
+        self.ask_at = None;
+        self.first_answer = None;
+        self.hinted = None;
+        self.probes.clear();
+        self.node_causes.clear();
+        self.end_failover(actions);
+        actions.push(Action::Switch(Switch {
+            node,
+            socket: proof.socket,
+            generation: self.generation,
+            eager,
+            old,
+            not_before: proof.not_before,
+        }));
+        if let Some(epoch) = confirmed {
+            if epoch < self.highest_epoch {
+                actions.push(Action::EpochReset { from: self.highest_epoch, to: epoch });
+            }
+            self.highest_epoch = epoch;
+            actions.push(Action::Confirm { epoch, correction });
+        } else if eager {
+            // Somebody should confirm it; ask until they do.
+            actions.push(Action::AskAll);
+        }
+    }
+
+    fn suspend(&mut self, now: Duration, why: String, actions: &mut Vec<Action>) {
+        self.usable = false;
+        if self.fenced_until.take().is_some() {
+            actions.push(Action::Unfence { why: "the master was lost" });
+        }
+        actions.push(Action::Suspend { why });
+        self.look_for_master(now, actions);
+    }
+
+    fn look_for_master(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        match &self.source {
+            Source::Sentinels { .. } => {
+                actions.push(Action::AskAll);
+                self.ask_at = Some(now + ASK_AGAIN);
+                if let Some((node, _)) = self.named() {
+                    self.probe(&node, actions);
+                }
+                if let Some(node) = self.master.as_ref().map(|master| master.node.clone()) {
+                    self.probe(&node, actions);
+                }
+            }
+            Source::Hosts(hosts) => {
+                for node in hosts.clone() {
+                    self.probe(&node, actions);
+                }
+            }
+        }
+    }
+
+    fn probe(&mut self, node: &HostPort, actions: &mut Vec<Action>) {
+        match self.probes.get_mut(node) {
+            // On its way already.
+            Some(Probing { again_at: None, .. }) => {}
+            Some(probing) => {
+                probing.again_at = None;
+                actions.push(Action::Probe(node.clone()));
+            }
+            None => {
+                self.probes.insert(node.clone(), Probing { again_at: None, attempts: 0 });
+                actions.push(Action::Probe(node.clone()));
+            }
+        }
+    }
+
+    fn probe_later(&mut self, now: Duration, node: &HostPort) {
+        if let Some(probing) = self.probes.get_mut(node) {
+            let wait = PROBE_BASE.saturating_mul(1 << probing.attempts.min(8)).min(PROBE_CAP);
+            probing.attempts += 1;
+            probing.again_at = Some(now + wait);
+        }
+    }
+
+    fn timers(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        if self.first_answer.is_some_and(|first| first + DECIDE_AFTER <= now) {
+            self.decide(now, actions);
+        }
+        if self.fenced_until.is_some_and(|until| until <= now) {
+            // The candidate goes on being asked: the failover may still end.
+            self.fenced_until = None;
+            actions.push(Action::Unfence { why: "fence_timeout passed" });
+        }
+        if self.failover.as_ref().is_some_and(|failover| failover.until <= now) {
+            self.end_failover(actions);
+        }
+        if self.ask_at.is_some_and(|at| at <= now) {
+            actions.push(Action::AskAll);
+            self.ask_at = (!self.usable).then_some(now + ASK_AGAIN);
+        }
+        let due: Vec<HostPort> = self
+            .probes
+            .iter()
+            .filter(|(_, probing)| probing.again_at.is_some_and(|at| at <= now))
+            .map(|(node, _)| node.clone())
+            .collect();
+        for node in due {
+            // A node that nobody names any more is not asked for ever; the one in use is, until another takes its place.
+            if self.is_named(&node) || self.is_current(&node) {
+                self.probe(&node, actions);
+            } else {
+                self.probes.remove(&node);
+            }
+        }
+    }
+}
+
+/// No sentinel answered: if all of them fail in the same way, that is what is wrong.
+fn sentinel_failure(causes: Vec<Cause>) -> Error {
+    let kinds: Vec<ErrorKind> = causes.iter().map(|cause| cause.kind).filter(|kind| kind.is_configuration()).collect();
+    let (kind, text) = match kinds.first() {
+        // Sentinels that cannot be reached do not answer; those that answer must agree.
+        Some(first) if kinds.iter().all(|kind| kind == first) => (*first, same_text(*first)),
+        _ => (ErrorKind::SentinelsUnreachable, "no sentinel could be asked"),
+    };
+    Error::new(kind, text).with_causes(causes)
+}
+
+fn same_text(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::NotASentinel => "what answers at the addresses of the sentinels is not a sentinel",
+        ErrorKind::SentinelAuthRequired => "the sentinels ask for a password (option sentinel_password)",
+        ErrorKind::SentinelAuthFailed => "the sentinels refuse the user or password",
+        ErrorKind::NoPermission => "the sentinels do not allow this user to ask for the master",
+        _ => "the sentinels refuse the client",
+    }
+}
+
+fn node_failure(causes: Vec<Cause>) -> Error {
+    let first = causes.iter().map(|cause| cause.kind).find(|kind| kind.is_configuration());
+    let kind = first.or(causes.first().map(|cause| cause.kind)).unwrap_or(ErrorKind::NotMaster);
+    let text = match kind {
+        ErrorKind::MasterAuthRequired => "the master asks for a password (user:password@ in the URL)",
+        ErrorKind::MasterAuthFailed => "the master refuses the user or password",
+        ErrorKind::NotMaster => "no node says that it is the master",
+        _ => "the master could not be used",
+    };
+    Error::new(kind, text).with_causes(causes)
+}
+
+#[cfg(test)]
+#[path = "topology_tests.rs"]
+mod tests;

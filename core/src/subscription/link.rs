@@ -1,0 +1,250 @@
+//! The subscriber link to the master of one generation, driven by the supervisor: it makes the server have what the
+//! subscriptions want, hands out what comes, and says from when on something may be missing.
+//!
+//! After a switch the old link stays, read-only, until the old master closes it: other publishers may still publish there.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use redis::{PushKind, Value};
+use tokio::time::{Instant, sleep_until};
+
+use super::Target;
+use super::desired::{Interruption, News};
+use crate::client::{Master, Shared};
+use crate::command::encode;
+use crate::error::{Error, ErrorKind};
+use crate::event::EventKind;
+use crate::link::engine::Incoming;
+use crate::link::talk::Talk;
+use crate::node::probe::Prober;
+use crate::node::role::Role;
+use crate::supervisor::backoff::Backoff;
+use crate::tree::Tree;
+
+/// How long a link to a demoted master is read at the most; Sentinel closes it within some ten seconds.
+const LEAVING_LIMIT: Duration = Duration::from_secs(30);
+
+/// Keep subscriptions alive on this master. Ends only when the master was replaced and the old link has ended.
+pub(crate) async fn run(shared: Arc<Shared>, prober: Prober, master: Arc<Master>) {
+    let mut backoff = Backoff::new(&shared.config.options);
+    let mut gate = shared.gate.watch();
+    loop {
+        // Without subscriptions there is no link.
+        while shared.hub.is_empty() {
+            tokio::select! {
+                () = shared.hub.changed.notified() => {}
+                _ = gate.changed() => {}
+            }
+            if shared.gate.load().generation != master.generation {
+                return;
+            }
+        }
+        if let Ok((talk, Role::Master)) = prober.open(&master.node).await {
+            let registered = shared.links.register("subscriber", &master.node, master.generation, None);
+            let mut link = Link::new(&shared, &master, talk);
+            let error = link.serve(&mut backoff).await;
+            drop(registered);
+            tracing::debug!(target: "standfast", node = %master.node, %error, "subscriber link lost");
+            if link.is_left() {
+                // The switch interrupted the subscriptions already; this end is only the last word of the old master.
+                return;
+            }
+            link.interrupted();
+        }
+        backoff.wait().await;
+        if shared.gate.load().generation != master.generation {
+            return;
+        }
+    }
+}
+
+struct Link<'a> {
+    shared: &'a Shared,
+    master: &'a Master,
+    talk: Talk,
+    /// What the server was asked for.
+    requested: BTreeSet<Target>,
+    /// Requests in the order in which they will be confirmed, or refused as a whole.
+    batches: VecDeque<Vec<Target>>,
+    /// When everything that had arrived was read: what was published before that was received.
+    drained_at: SystemTime,
+}
+
+impl<'a> Link<'a> {
+    fn new(shared: &'a Shared, master: &'a Master, talk: Talk) -> Link<'a> {
+        Link {
+            shared,
+            master,
+            talk,
+            requested: BTreeSet::new(),
+            batches: VecDeque::new(),
+            drained_at: SystemTime::now(),
+        }
+    }
+
+    /// Whether commands go to another master by now.
+    fn is_left(&self) -> bool {
+        self.shared.gate.load().generation != self.master.generation
+    }
+
+    async fn serve(&mut self, backoff: &mut Backoff) -> Error {
+        match self.try_serve(backoff).await {
+            Ok(never) => match never {},
+            Err(error) => error,
+        }
+    }
+
+    async fn try_serve(&mut self, backoff: &mut Backoff) -> Result<std::convert::Infallible, Error> {
+        let options = &self.shared.config.options;
+        let mut gate = self.shared.gate.watch();
+        let mut beat = Instant::now() + options.heartbeat_interval;
+        // While a heartbeat is on its way `beat` is its deadline.
+        let mut beating = false;
+        let mut leave_by: Option<Instant> = None;
+        loop {
+            if self.is_left() {
+                leave_by.get_or_insert_with(|| Instant::now() + LEAVING_LIMIT);
+            } else {
+                self.reconcile().await?;
+            }
+            if leave_by.is_none() {
+                self.note_drained();
+            }
+            tokio::select! {
+                // Cancel-safe: nothing is lost if another branch wins.
+                incoming = self.talk.incoming() => {
+                    match incoming {
+                        Ok(Incoming::Push(push)) => { self.push(push); backoff.succeeded(); }
+                        Ok(Incoming::Replies { .. }) => {}
+                        Err(error) if error.kind() == ErrorKind::NoPermission => self.refused(&error),
+                        Err(error) => return Err(error),
+                    }
+                    // Any byte is life.
+                    beating = false;
+                    beat = Instant::now() + options.heartbeat_interval;
+                }
+                () = self.shared.hub.changed.notified(), if leave_by.is_none() => {}
+                _ = gate.changed() => {}
+                () = sleep_until(beat), if leave_by.is_none() => {
+                    if beating {
+                        return Err(Error::new(ErrorKind::Disconnected, "its heartbeat was not answered"));
+                    }
+                    beating = true;
+                    beat = Instant::now() + options.heartbeat_timeout;
+                    self.talk.send_expecting(&encode(&[b"PING".as_slice()]), 1).await?;
+                }
+                () = sleep_until(leave_by.unwrap_or(beat)), if leave_by.is_some() => {
+                    return Err(Error::new(ErrorKind::Disconnected, "the demoted master did not close the link"));
+                }
+            }
+        }
+    }
+
+    fn note_drained(&mut self) {
+        self.drained_at = SystemTime::now();
+        self.shared.set_subscriber_drained(self.drained_at);
+    }
+
+    /// Ask the server for what is wanted and not asked for yet, and take back what nobody wants any more.
+    async fn reconcile(&mut self) -> Result<(), Error> {
+        let wanted = self.shared.hub.wanted();
+        let more: Vec<Target> = wanted.difference(&self.requested).cloned().collect();
+        let less: Vec<Target> = self.requested.difference(&wanted).cloned().collect();
+        for (command, targets) in [("SUBSCRIBE", &more), ("UNSUBSCRIBE", &less)] {
+            for patterns in [false, true] {
+                let of_kind: Vec<Target> =
+                    targets.iter().filter(|target| matches!(target, Target::Pattern(_)) == patterns).cloned().collect();
+                if of_kind.is_empty() {
+                    continue;
+                }
+                let command = if patterns { format!("P{command}") } else { command.to_owned() };
+                let mut args: Vec<&[u8]> = vec![command.as_bytes()];
+                args.extend(of_kind.iter().map(|target| match target {
+                    Target::Channel(name) | Target::Pattern(name) => name.as_slice(),
+                }));
+                self.talk.send(&encode(&args)).await?;
+                if !command.contains("UN") {
+                    self.batches.push_back(of_kind);
+                }
+            }
+        }
+        self.requested = wanted;
+        Ok(())
+    }
+
+    fn push(&mut self, push: Value) {
+        let Value::Push { kind, mut data } = push else { return };
+        let mut bytes = |at: usize| match data.get_mut(at) {
+            Some(Value::BulkString(bytes)) => std::mem::take(bytes),
+            _ => Vec::new(),
+        };
+        match kind {
+            PushKind::Message => {
+                let (channel, payload) = (bytes(0), bytes(1));
+                self.deliver(&Target::Channel(channel.clone()), &channel, &payload);
+            }
+            PushKind::PMessage => {
+                let (pattern, channel, payload) = (bytes(0), bytes(1), bytes(2));
+                self.deliver(&Target::Pattern(pattern), &channel, &payload);
+            }
+            PushKind::Subscribe => self.confirmed(&Target::Channel(bytes(0))),
+            PushKind::PSubscribe => self.confirmed(&Target::Pattern(bytes(0))),
+            PushKind::Unsubscribe if !self.is_left() => self.shared.hub.unconfirm(&Target::Channel(bytes(0))),
+            PushKind::PUnsubscribe if !self.is_left() => self.shared.hub.unconfirm(&Target::Pattern(bytes(0))),
+            _ => {}
+        }
+    }
+
+    fn deliver(&self, target: &Target, channel: &[u8], payload: &[u8]) {
+        let overflowed = self.shared.hub.deliver(target, channel, payload, self.master.generation);
+        if overflowed > 0 {
+            self.shared.announce(EventKind::SubscriptionDropped, vec![("queues", overflowed.into())]);
+        }
+    }
+
+    fn confirmed(&mut self, target: &Target) {
+        if let Some(batch) = self.batches.front_mut() {
+            batch.retain(|asked| asked != target);
+            if batch.is_empty() {
+                self.batches.pop_front();
+            }
+        }
+        if self.is_left() {
+            return;
+        }
+        for news in self.shared.hub.confirm(target, &self.master.node, self.master.generation) {
+            match news {
+                News::Ready { subscription } => {
+                    self.shared.announce(EventKind::SubscriptionReady, vec![("subscription", subscription.into())]);
+                }
+                News::Gap(gap) => self.shared.announce(
+                    EventKind::SubscriptionGap,
+                    vec![
+                        ("reason", gap.reason.into()),
+                        ("since", gap.since.into()),
+                        ("until", gap.until.into()),
+                        ("old_master", gap.old_master.as_ref().map(ToString::to_string).into()),
+                        ("new_master", gap.new_master.as_ref().map_or(Tree::Nil, |master| master.to_string().into())),
+                    ],
+                ),
+            }
+        }
+    }
+
+    /// A subscription is answered by pushes, its refusal by an error: it is about the oldest request.
+    fn refused(&mut self, error: &Error) {
+        if let Some(batch) = self.batches.pop_front() {
+            self.shared.hub.refuse(&batch, error.message());
+        }
+    }
+
+    fn interrupted(&self) {
+        self.shared.hub.interrupt(&Interruption {
+            since: self.drained_at,
+            reason: "link_lost",
+            old_master: self.master.node.clone(),
+        });
+    }
+}
