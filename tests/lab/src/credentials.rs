@@ -27,12 +27,7 @@ impl Credentials {
     }
 
     /// A connection that has said its password.
-    pub(crate) fn connect(
-        &self,
-        kind: Kind,
-        addr: SocketAddr,
-        timeout: Duration,
-    ) -> io::Result<Raw> {
+    pub(crate) fn connect(&self, kind: Kind, addr: SocketAddr, timeout: Duration) -> io::Result<Raw> {
         let mut raw = Raw::connect(addr, timeout)?;
         if let Some(password) = self.of(kind) {
             raw.command(&["AUTH", password])?.into_result()?;

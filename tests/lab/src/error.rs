@@ -13,9 +13,7 @@ pub struct LabError {
 
 impl LabError {
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-        }
+        Self { message: message.into() }
     }
 
     /// An I/O error together with what was being tried.

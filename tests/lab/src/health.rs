@@ -30,20 +30,11 @@ impl Role {
 }
 
 /// The one master that all sentinels name while every node plays the part that follows from it; otherwise the first thing that is wrong.
-pub(crate) fn replicating(
-    masters: &[SocketAddr],
-    roles: &[(SocketAddr, Role)],
-) -> Result<SocketAddr, String> {
+pub(crate) fn replicating(masters: &[SocketAddr], roles: &[(SocketAddr, Role)]) -> Result<SocketAddr, String> {
     let master = one_master(masters.iter().copied())?;
     for (addr, role) in roles {
-        let wanted = if *addr == master {
-            Role::Master
-        } else {
-            Role::Replica {
-                of: master.to_string(),
-                connected: true,
-            }
-        };
+        let wanted =
+            if *addr == master { Role::Master } else { Role::Replica { of: master.to_string(), connected: true } };
         if *role != wanted {
             return Err(format!("{addr} is {role:?}, not {wanted:?}"));
         }
@@ -52,10 +43,7 @@ pub(crate) fn replicating(
 }
 
 /// The one master on whom all sentinels agree, with every replica and every other sentinel in sight and nothing flagged.
-pub(crate) fn agreed(
-    views: &[(SocketAddr, View)],
-    nodes: &[SocketAddr],
-) -> Result<SocketAddr, String> {
+pub(crate) fn agreed(views: &[(SocketAddr, View)], nodes: &[SocketAddr]) -> Result<SocketAddr, String> {
     let master = one_master(views.iter().map(|(_, view)| view.master))?;
     let replicas: BTreeSet<_> = nodes.iter().copied().filter(|n| *n != master).collect();
     let sentinels: BTreeSet<_> = views.iter().map(|(s, _)| *s).collect();
@@ -143,15 +131,9 @@ mod tests {
 
     #[test]
     fn a_stale_master_is_not_replicating() {
-        let replica = Role::Replica {
-            of: "127.0.0.1:1".into(),
-            connected: true,
-        };
+        let replica = Role::Replica { of: "127.0.0.1:1".into(), connected: true };
         let named = [addr(1), addr(1)];
-        assert_eq!(
-            replicating(&named, &[(addr(1), Role::Master), (addr(2), replica)]),
-            Ok(addr(1))
-        );
+        assert_eq!(replicating(&named, &[(addr(1), Role::Master), (addr(2), replica)]), Ok(addr(1)));
         assert!(replicating(&named, &[(addr(1), Role::Master), (addr(2), Role::Master)]).is_err());
         assert!(replicating(&[addr(1), addr(2)], &[]).is_err());
     }

@@ -58,10 +58,7 @@ impl Lab {
     /// Starts everything and returns when every sentinel agrees.
     pub fn start(options: LabOptions) -> Result<Self> {
         options.check()?;
-        let credentials = Credentials {
-            data: options.password.clone(),
-            sentinel: options.sentinel_password.clone(),
-        };
+        let credentials = Credentials { data: options.password.clone(), sentinel: options.sentinel_password.clone() };
         let dir = LabDir::create()?;
         let nodes = start::nodes(&dir, &options, &credentials)?;
         let node_addrs: Vec<_> = nodes.iter().map(Server::addr).collect();
@@ -87,24 +84,13 @@ impl Lab {
 
     /// The canonical URL of this topology, passwords included.
     pub fn url(&self) -> String {
-        let user = self
-            .options
-            .password
-            .as_ref()
-            .map_or(String::new(), |p| format!(":{}@", percent(p)));
-        let hosts: Vec<_> = self
-            .sentinels
-            .addrs
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let user = self.options.password.as_ref().map_or(String::new(), |p| format!(":{}@", percent(p)));
+        let hosts: Vec<_> = self.sentinels.addrs.iter().map(ToString::to_string).collect();
         let query = self
             .options
             .sentinel_password
             .as_ref()
-            .map_or(String::new(), |p| {
-                format!("?sentinel_password={}", percent(p))
-            });
+            .map_or(String::new(), |p| format!("?sentinel_password={}", percent(p)));
         let name = percent(&self.options.master_name);
         format!("redis+sentinel://{user}{}/{name}{query}", hosts.join(","))
     }
@@ -126,13 +112,8 @@ impl Lab {
 
     /// The node that most of the running sentinels call the master.
     pub fn master(&self) -> Result<SocketAddr> {
-        let running = Sentinels {
-            addrs: self.running(&self.sentinels.addrs),
-            ..self.sentinels.clone()
-        };
-        running
-            .master()
-            .ok_or_else(|| LabError::new("the sentinels do not agree on a master"))
+        let running = Sentinels { addrs: self.running(&self.sentinels.addrs), ..self.sentinels.clone() };
+        running.master().ok_or_else(|| LabError::new("the sentinels do not agree on a master"))
     }
 
     /// A raw connection to a node or a sentinel that has said its password.
@@ -146,18 +127,13 @@ impl Lab {
 
     /// The servers' version, as the first running node gives it.
     pub fn version(&self) -> Result<String> {
-        let node = self
-            .running(&self.nodes)
-            .first()
-            .copied()
-            .ok_or_else(|| LabError::new("no node runs"))?;
+        let node = self.running(&self.nodes).first().copied().ok_or_else(|| LabError::new("no node runs"))?;
         let info = self
             .connect(node)?
             .command(&["INFO", "server"])
             .map_err(|e| LabError::io(format_args!("asking {node}"), e))?
             .text();
-        let version =
-            info_field(&info, "valkey_version").or_else(|| info_field(&info, "redis_version"));
+        let version = info_field(&info, "valkey_version").or_else(|| info_field(&info, "redis_version"));
         Ok(version.unwrap_or("unknown").to_owned())
     }
 
@@ -196,26 +172,20 @@ impl Lab {
     /// SIGTERM: the server ends in its own way. Returns when it has.
     pub fn shutdown(&self, addr: SocketAddr) -> Result<i64> {
         let at_us = self.fault(addr, "shutdown", Server::terminate)?;
-        poll::until(
-            &format!("{addr} ends"),
-            ASK_AGAIN,
-            START_TIMEOUT,
-            || match self.server(addr, |server| Ok(server.exists())) {
+        poll::until(&format!("{addr} ends"), ASK_AGAIN, START_TIMEOUT, || {
+            match self.server(addr, |server| Ok(server.exists())) {
                 Ok(false) => Ok(()),
                 _ => Err("it still runs".into()),
-            },
-        )?;
+            }
+        })?;
         Ok(at_us)
     }
 
     /// `SENTINEL FAILOVER`, asked of the first running sentinel.
     pub fn planned_failover(&self) -> Result<i64> {
         let master = self.master()?;
-        let sentinel = self
-            .running(&self.sentinels.addrs)
-            .first()
-            .copied()
-            .ok_or_else(|| LabError::new("no sentinel runs"))?;
+        let sentinel =
+            self.running(&self.sentinels.addrs).first().copied().ok_or_else(|| LabError::new("no sentinel runs"))?;
         let mut raw = self.connect(sentinel)?;
         self.arm(master, "planned");
         let at_us = now_us();
@@ -236,24 +206,17 @@ impl Lab {
             Kind::Sentinel => None,
         };
         let at_us = now_us();
-        poll::until(
-            &format!("{addr} restarts"),
-            ASK_AGAIN,
-            START_TIMEOUT,
-            || {
-                self.server(addr, |server| {
-                    server.spawn(&self.options, master)?;
-                    match server.wait_until_up(&self.sentinels.credentials) {
-                        Ok(()) => Ok(Ok(())),
-                        Err(StartError::PortTaken) => {
-                            Ok(Err("somebody else has its port".to_owned()))
-                        }
-                        Err(StartError::Failed(error)) => Err(error),
-                    }
-                })
-                .unwrap_or_else(|error| Err(error.to_string()))
-            },
-        )?;
+        poll::until(&format!("{addr} restarts"), ASK_AGAIN, START_TIMEOUT, || {
+            self.server(addr, |server| {
+                server.spawn(&self.options, master)?;
+                match server.wait_until_up(&self.sentinels.credentials) {
+                    Ok(()) => Ok(Ok(())),
+                    Err(StartError::PortTaken) => Ok(Err("somebody else has its port".to_owned())),
+                    Err(StartError::Failed(error)) => Err(error),
+                }
+            })
+            .unwrap_or_else(|error| Err(error.to_string()))
+        })?;
         self.note(at_us, addr, "restart");
         Ok(at_us)
     }
@@ -266,25 +229,22 @@ impl Lab {
         watcher
             .ok_or_else(|| LabError::new("no master had a fault yet"))?
             .wait(timeout)
+            // Why a failover did not happen is told only by what happened instead.
+            .map_err(|error| LabError::new(format!("{error}; {}", self.timeline.last_words())))
     }
 
     /// Waits until every node and sentinel runs and every sentinel agrees on everything. Changes nothing: after a fault this takes
     /// as long as Sentinel does, up to 20 seconds.
     pub fn wait_healthy(&self, timeout: Duration) -> Result<SocketAddr> {
-        poll::until("the lab is healthy", ASK_AGAIN, timeout, || {
-            self.agreement()
-        })
+        poll::until("the lab is healthy", ASK_AGAIN, timeout, || self.agreement())
     }
 
     /// Waits until the sentinels name one master and every running node follows it: the moment from which the next failover is
     /// an ordinary one, though a server may be missing.
     pub fn wait_replicating(&self, timeout: Duration) -> Result<SocketAddr> {
         poll::until("the nodes follow one master", ASK_AGAIN, timeout, || {
-            let masters: Vec<_> = self
-                .running(&self.sentinels.addrs)
-                .iter()
-                .filter_map(|s| self.named_by(*s))
-                .collect();
+            let masters: Vec<_> =
+                self.running(&self.sentinels.addrs).iter().filter_map(|s| self.named_by(*s)).collect();
             health::replicating(&masters, &self.roles())
         })
     }
@@ -315,9 +275,7 @@ impl Lab {
 
     /// Waits for the first entry of this kind at or after `since_us`.
     pub fn wait_entry(&self, kind: &str, since_us: i64, timeout: Duration) -> Result<Entry> {
-        self.timeline.wait_for(kind, timeout, |entry| {
-            entry.kind == kind && entry.at_us >= since_us
-        })
+        self.timeline.wait_for(kind, timeout, |entry| entry.kind == kind && entry.at_us >= since_us)
     }
 
     /// Starts publishing 0, 1, 2, … on `channel`, one message `every` so often.
@@ -327,12 +285,7 @@ impl Lab {
 
     // ---- inside ----
 
-    fn fault(
-        &self,
-        addr: SocketAddr,
-        kind: &'static str,
-        act: impl Fn(&mut Server) -> Result<()>,
-    ) -> Result<i64> {
+    fn fault(&self, addr: SocketAddr, kind: &'static str, act: impl Fn(&mut Server) -> Result<()>) -> Result<i64> {
         if !self.server(addr, |server| Ok(server.exists()))? {
             return Err(LabError::new(format!("{addr} does not run")));
         }
@@ -349,27 +302,14 @@ impl Lab {
     }
 
     fn arm(&self, master: SocketAddr, fault: &'static str) {
-        let others = self
-            .nodes
-            .iter()
-            .copied()
-            .filter(|node| *node != master)
-            .collect();
-        *lock(&self.probe) = Some(Probe::arm(
-            others,
-            &self.sentinels.credentials,
-            &self.timeline,
-            fault,
-        ));
+        let others = self.nodes.iter().copied().filter(|node| *node != master).collect();
+        *lock(&self.probe) = Some(Probe::arm(others, &self.sentinels.credentials, &self.timeline, fault));
     }
 
     /// A sentinel's fault has a name of its own: a reader of the timeline looks for the master's.
     fn note(&self, at_us: i64, addr: SocketAddr, kind: &str) {
         match self.kind(addr) {
-            Ok(Kind::Sentinel) => {
-                self.timeline
-                    .record(at_us, "lab", &format!("{kind}_sentinel"), addr)
-            }
+            Ok(Kind::Sentinel) => self.timeline.record(at_us, "lab", &format!("{kind}_sentinel"), addr),
             _ => self.timeline.record(at_us, "lab", kind, addr),
         }
     }
@@ -387,10 +327,8 @@ impl Lab {
     fn server<T>(&self, addr: SocketAddr, act: impl FnOnce(&mut Server) -> Result<T>) -> Result<T> {
         self.kind(addr)?;
         let mut servers = lock(&self.servers);
-        let server = servers
-            .iter_mut()
-            .find(|server| server.addr() == addr)
-            .expect("every address of the lab has a server");
+        let server =
+            servers.iter_mut().find(|server| server.addr() == addr).expect("every address of the lab has a server");
         act(server)
     }
 
@@ -411,10 +349,7 @@ impl Lab {
         }
         let mut views = Vec::new();
         for addr in self.sentinels.addrs.iter().copied() {
-            let view = self
-                .sentinels
-                .view(addr)
-                .map_err(|e| format!("sentinel {addr}: {e}"))?;
+            let view = self.sentinels.view(addr).map_err(|e| format!("sentinel {addr}: {e}"))?;
             views.push((addr, view));
         }
         let master = health::agreed(&views, &self.nodes)?;
@@ -423,36 +358,22 @@ impl Lab {
     }
 
     fn named_by(&self, sentinel: SocketAddr) -> Option<SocketAddr> {
-        self.sentinels
-            .ask_master(&mut None, sentinel)
-            .ok()
-            .flatten()
+        self.sentinels.ask_master(&mut None, sentinel).ok().flatten()
     }
 
     /// What each running node says of itself; one that does not answer is left out, and its replicas will complain.
     fn roles(&self) -> Vec<(SocketAddr, Role)> {
         let ask = |node| Role::read(&self.connect(node).ok()?.command(&["ROLE"]).ok()?);
-        self.running(&self.nodes)
-            .into_iter()
-            .filter_map(|node| Some((node, ask(node)?)))
-            .collect()
+        self.running(&self.nodes).into_iter().filter_map(|node| Some((node, ask(node)?))).collect()
     }
 
     fn lead_strays_back(&self) {
-        let views: Vec<_> = self
-            .sentinels
-            .addrs
-            .iter()
-            .filter_map(|s| self.sentinels.view(*s).ok())
-            .collect();
+        let views: Vec<_> = self.sentinels.addrs.iter().filter_map(|s| self.sentinels.view(*s).ok()).collect();
         let Some(master) = views.first().map(|view| view.master) else {
             return;
         };
         // A failover in progress must not be meddled with.
-        if views
-            .iter()
-            .any(|view| view.master != master || view.master_flags != "master")
-        {
+        if views.iter().any(|view| view.master != master || view.master_flags != "master") {
             return;
         }
         let wanted = master.to_string();
@@ -463,11 +384,7 @@ impl Lab {
             };
             if strays && let Ok(mut raw) = self.connect(node) {
                 // Whether it worked shows at the next look.
-                let _ = raw.command(&[
-                    "REPLICAOF",
-                    &master.ip().to_string(),
-                    &master.port().to_string(),
-                ]);
+                let _ = raw.command(&["REPLICAOF", &master.ip().to_string(), &master.port().to_string()]);
             }
         }
     }
@@ -492,13 +409,5 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Everything but letters, digits and `-._~` as `%XX`.
 fn percent(text: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
-    text.bytes()
-        .map(|b| {
-            if plain(b) {
-                char::from(b).to_string()
-            } else {
-                format!("%{b:02X}")
-            }
-        })
-        .collect()
+    text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
 }

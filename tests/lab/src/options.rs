@@ -41,8 +41,7 @@ impl Default for LabOptions {
             password: None,
             sentinel_password: None,
             server_args: Vec::new(),
-            server: std::env::var_os("STANDFAST_LAB_SERVER")
-                .unwrap_or_else(|| "redis-server".into()),
+            server: std::env::var_os("STANDFAST_LAB_SERVER").unwrap_or_else(|| "redis-server".into()),
         }
     }
 }
@@ -68,19 +67,12 @@ impl LabOptions {
         }
         // Both land in sentinel.conf, whose words end at a blank.
         let word = |text: &str| {
-            !text.is_empty()
-                && text
-                    .chars()
-                    .all(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\'' | '\\' | '#'))
+            !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\'' | '\\' | '#'))
         };
         if !word(&self.master_name) {
             return wrong("master_name: visible ASCII without quotes");
         }
-        if ![&self.password, &self.sentinel_password]
-            .into_iter()
-            .flatten()
-            .all(|p| word(p))
-        {
+        if ![&self.password, &self.sentinel_password].into_iter().flatten().all(|p| word(p)) {
             return wrong("passwords: visible ASCII without quotes");
         }
         Ok(())

@@ -19,9 +19,7 @@ pub(crate) fn until<T>(
             Err(reason) => reason,
         };
         if Instant::now() >= deadline {
-            return Err(LabError::new(format!(
-                "{what}: not within {timeout:?}: {reason}"
-            )));
+            return Err(LabError::new(format!("{what}: not within {timeout:?}: {reason}")));
         }
         std::thread::sleep(interval);
     }

@@ -24,22 +24,12 @@ pub(crate) fn free() -> Result<u16> {
 /// The larger piece that the kernel's range of source ports leaves above the well-known services.
 /// `0..1` (any port) where it leaves too little.
 fn quiet_range() -> Range<u16> {
-    let text =
-        std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
-    let mut bounds = text
-        .split_whitespace()
-        .filter_map(|n| n.parse::<u16>().ok());
-    let (low, high) = (
-        bounds.next().unwrap_or(32768),
-        bounds.next().unwrap_or(60999),
-    );
+    let text = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+    let mut bounds = text.split_whitespace().filter_map(|n| n.parse::<u16>().ok());
+    let (low, high) = (bounds.next().unwrap_or(32768), bounds.next().unwrap_or(60999));
     let below = 12_000..low.max(12_000);
     let above = high.saturating_add(1)..u16::MAX;
-    let larger = if below.len() >= above.len() {
-        below
-    } else {
-        above
-    };
+    let larger = if below.len() >= above.len() { below } else { above };
     if larger.len() >= 1000 { larger } else { 0..1 }
 }
 
@@ -50,13 +40,6 @@ mod tests {
     #[test]
     fn a_free_port_can_be_bound() {
         let port = free().unwrap();
-        assert_eq!(
-            TcpListener::bind(("127.0.0.1", port))
-                .unwrap()
-                .local_addr()
-                .unwrap()
-                .port(),
-            port
-        );
+        assert_eq!(TcpListener::bind(("127.0.0.1", port)).unwrap().local_addr().unwrap().port(), port);
     }
 }

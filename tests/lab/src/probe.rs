@@ -64,8 +64,7 @@ impl Probe {
     ) -> Self {
         let shared = Arc::new(Shared::default());
         for node in candidates {
-            let (shared, credentials, timeline) =
-                (shared.clone(), credentials.clone(), timeline.clone());
+            let (shared, credentials, timeline) = (shared.clone(), credentials.clone(), timeline.clone());
             thread::Builder::new()
                 .name(format!("lab-probe-{}", node.port()))
                 .spawn(move || ask_until_writable(node, &shared, &credentials, &timeline, fault))
@@ -75,9 +74,7 @@ impl Probe {
     }
 
     pub(crate) fn watcher(&self) -> Watcher {
-        Watcher {
-            shared: self.shared.clone(),
-        }
+        Watcher { shared: self.shared.clone() }
     }
 }
 
@@ -89,11 +86,7 @@ impl Drop for Probe {
 
 impl Watcher {
     pub(crate) fn wait(&self, timeout: Duration) -> Result<Writable> {
-        let first = self
-            .shared
-            .first
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let first = self.shared.first.lock().unwrap_or_else(PoisonError::into_inner);
         let (first, _) = self
             .shared
             .found
@@ -103,13 +96,7 @@ impl Watcher {
     }
 }
 
-fn ask_until_writable(
-    node: SocketAddr,
-    shared: &Shared,
-    credentials: &Credentials,
-    timeline: &Timeline,
-    fault: &str,
-) {
+fn ask_until_writable(node: SocketAddr, shared: &Shared, credentials: &Credentials, timeline: &Timeline, fault: &str) {
     let give_up = Instant::now() + GIVE_UP;
     let mut link: Option<Raw> = None;
     while !shared.over.load(Ordering::Relaxed) && Instant::now() < give_up {

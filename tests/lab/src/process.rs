@@ -14,8 +14,8 @@ use std::{
 };
 
 use rustix::process::{
-    Pid, Signal, WaitOptions, getpid, getppid, kill_process, kill_process_group,
-    set_parent_process_death_signal, waitpid,
+    Pid, Signal, WaitOptions, getpid, getppid, kill_process, kill_process_group, set_parent_process_death_signal,
+    waitpid,
 };
 
 /// Process groups to kill should this process have to leave in a hurry. A group leaves the set before it is reaped,
@@ -149,11 +149,7 @@ fn spawn_here(mut command: Command) -> io::Result<Process> {
         command.pre_exec(move || {
             set_parent_process_death_signal(Some(Signal::KILL))?;
             // The parent may have died before the kernel knew that we wish to follow it.
-            if getppid() == Some(parent) {
-                Ok(())
-            } else {
-                Err(io::ErrorKind::BrokenPipe.into())
-            }
+            if getppid() == Some(parent) { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
         });
     }
     let mut groups = live();
@@ -161,11 +157,7 @@ fn spawn_here(mut command: Command) -> io::Result<Process> {
     let raw = i32::try_from(child.id()).expect("a process number fits into pid_t");
     groups.insert(raw);
     let pid = Pid::from_raw(raw).expect("a process number is never 0");
-    Ok(Process {
-        pid,
-        child,
-        status: None,
-    })
+    Ok(Process { pid, child, status: None })
 }
 
 #[cfg(test)]

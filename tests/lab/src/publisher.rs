@@ -66,22 +66,11 @@ impl Publisher {
         let shared = Arc::new(Shared::default());
         for addr in sentinels.addrs.iter().copied() {
             let (sentinels, shared) = (sentinels.clone(), shared.clone());
-            spawn(format!("lab-asker-{}", addr.port()), move || {
-                ask(addr, &sentinels, &shared)
-            });
+            spawn(format!("lab-asker-{}", addr.port()), move || ask(addr, &sentinels, &shared));
         }
-        let (publisher, credentials, channel) = (
-            shared.clone(),
-            sentinels.credentials.clone(),
-            channel.to_owned(),
-        );
-        let thread = spawn("lab-publisher".into(), move || {
-            publish(&channel, every, &credentials, &publisher)
-        });
-        Self {
-            shared,
-            thread: Some(thread),
-        }
+        let (publisher, credentials, channel) = (shared.clone(), sentinels.credentials.clone(), channel.to_owned());
+        let thread = spawn("lab-publisher".into(), move || publish(&channel, every, &credentials, &publisher));
+        Self { shared, thread: Some(thread) }
     }
 
     /// How many messages were tried so far.
@@ -92,13 +81,8 @@ impl Publisher {
     /// Stops, and tells what became of every message.
     pub fn stop(mut self) -> Vec<Published> {
         self.shared.end();
-        let thread = self
-            .thread
-            .take()
-            .expect("only stop takes the thread, and it consumes the publisher");
-        thread
-            .join()
-            .expect("the publisher's thread does not panic")
+        let thread = self.thread.take().expect("only stop takes the thread, and it consumes the publisher");
+        thread.join().expect("the publisher's thread does not panic")
     }
 }
 
@@ -127,14 +111,8 @@ impl Shared {
     }
 }
 
-fn spawn<T: Send + 'static>(
-    name: String,
-    body: impl FnOnce() -> T + Send + 'static,
-) -> JoinHandle<T> {
-    thread::Builder::new()
-        .name(name)
-        .spawn(body)
-        .expect("a thread can be started")
+fn spawn<T: Send + 'static>(name: String, body: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    thread::Builder::new().name(name).spawn(body).expect("a thread can be started")
 }
 
 /// Keeps one sentinel's answer up to date. One thread a sentinel: a frozen one must not delay the others.
@@ -151,12 +129,7 @@ fn ask(sentinel: SocketAddr, sentinels: &Sentinels, shared: &Shared) {
     }
 }
 
-fn publish(
-    channel: &str,
-    every: Duration,
-    credentials: &Credentials,
-    shared: &Shared,
-) -> Vec<Published> {
+fn publish(channel: &str, every: Duration, credentials: &Credentials, shared: &Shared) -> Vec<Published> {
     let mut log = Vec::new();
     let mut link: Option<(SocketAddr, Raw)> = None;
     let mut next = Instant::now();
@@ -178,14 +151,7 @@ fn publish(
         // A publisher that nobody has told of a master yet has not begun to count.
         if master.is_some() || n > 0 {
             shared.sent.store(n + 1, Ordering::Relaxed);
-            log.push(Published {
-                n,
-                at_us,
-                done_us,
-                node: master,
-                receivers,
-                error,
-            });
+            log.push(Published { n, at_us, done_us, node: master, receivers, error });
         }
         // Time lost in a fault is not made up for with a burst.
         next = (next + every).max(Instant::now());
@@ -203,14 +169,9 @@ fn send(
 ) -> Result<i64, String> {
     let mut raw = match link.take() {
         Some((addr, raw)) if addr == node => raw,
-        _ => credentials
-            .connect(Kind::Node, node, TIMEOUT)
-            .map_err(|e| e.to_string())?,
+        _ => credentials.connect(Kind::Node, node, TIMEOUT).map_err(|e| e.to_string())?,
     };
-    match raw
-        .command(&["PUBLISH", channel, &n.to_string()])
-        .map_err(|e| e.to_string())?
-    {
+    match raw.command(&["PUBLISH", channel, &n.to_string()]).map_err(|e| e.to_string())? {
         Value::Int(receivers) => {
             *link = Some((node, raw));
             Ok(receivers)

@@ -53,10 +53,7 @@ impl Value {
 
     /// The value that follows `key` in a flat array of keys and values, as Sentinel writes its maps.
     pub fn field(&self, key: &str) -> Option<String> {
-        let pair = self
-            .items()
-            .chunks_exact(2)
-            .find(|pair| pair[0].text() == key)?;
+        let pair = self.items().chunks_exact(2).find(|pair| pair[0].text() == key)?;
         Some(pair[1].text())
     }
 }
@@ -75,10 +72,7 @@ impl Raw {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(timeout))?;
         stream.set_write_timeout(Some(timeout))?;
-        Ok(Self {
-            stream,
-            received: Vec::new(),
-        })
+        Ok(Self { stream, received: Vec::new() })
     }
 
     /// Sends one command and reads one value.
@@ -189,26 +183,12 @@ mod tests {
             ("_\r\n", Value::Nil),
             ("#t\r\n", Value::Int(1)),
             ("=6\r\ntxt:ab\r\n", bulk("ab")),
-            (
-                "*2\r\n$1\r\na\r\n*1\r\n:1\r\n",
-                Value::Array(vec![bulk("a"), Value::Array(vec![Value::Int(1)])]),
-            ),
-            (
-                "%1\r\n$1\r\na\r\n:1\r\n",
-                Value::Array(vec![bulk("a"), Value::Int(1)]),
-            ),
+            ("*2\r\n$1\r\na\r\n*1\r\n:1\r\n", Value::Array(vec![bulk("a"), Value::Array(vec![Value::Int(1)])])),
+            ("%1\r\n$1\r\na\r\n:1\r\n", Value::Array(vec![bulk("a"), Value::Int(1)])),
         ] {
-            assert_eq!(
-                parse(bytes.as_bytes()).unwrap(),
-                Some((value, bytes.len())),
-                "{bytes:?}"
-            );
+            assert_eq!(parse(bytes.as_bytes()).unwrap(), Some((value, bytes.len())), "{bytes:?}");
             for cut in 0..bytes.len() {
-                assert_eq!(
-                    parse(&bytes.as_bytes()[..cut]).unwrap(),
-                    None,
-                    "{bytes:?} cut at {cut}"
-                );
+                assert_eq!(parse(&bytes.as_bytes()[..cut]).unwrap(), None, "{bytes:?} cut at {cut}");
             }
         }
     }
@@ -216,11 +196,7 @@ mod tests {
     #[test]
     fn garbage_is_an_error() {
         for bytes in ["HTTP/1.1 200\r\n", "\r\n", "$x\r\n", ":\r\n"] {
-            assert_eq!(
-                parse(bytes.as_bytes()).unwrap_err().kind(),
-                ErrorKind::InvalidData,
-                "{bytes:?}"
-            );
+            assert_eq!(parse(bytes.as_bytes()).unwrap_err().kind(), ErrorKind::InvalidData, "{bytes:?}");
         }
     }
 }

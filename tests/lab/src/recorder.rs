@@ -37,12 +37,8 @@ impl Recorder {
         let over = Arc::new(AtomicBool::new(false));
         let (subscribed, first) = mpsc::channel();
         for addr in sentinels.addrs.iter().copied() {
-            let (sentinels, timeline, over, subscribed) = (
-                sentinels.clone(),
-                timeline.clone(),
-                over.clone(),
-                subscribed.clone(),
-            );
+            let (sentinels, timeline, over, subscribed) =
+                (sentinels.clone(), timeline.clone(), over.clone(), subscribed.clone());
             thread::Builder::new()
                 .name(format!("lab-recorder-{}", addr.port()))
                 .spawn(move || {
@@ -56,9 +52,9 @@ impl Recorder {
         }
         let recorder = Self { over };
         for _ in &sentinels.addrs {
-            first.recv_timeout(FIRST).map_err(|_| {
-                LabError::new("a sentinel did not confirm the recorder's subscription")
-            })?;
+            first
+                .recv_timeout(FIRST)
+                .map_err(|_| LabError::new("a sentinel did not confirm the recorder's subscription"))?;
         }
         Ok(recorder)
     }
@@ -90,11 +86,7 @@ fn listen(
                     timeline.record(at_us, addr, &channel.text(), payload.text());
                 }
             }
-            Err(e)
-                if matches!(
-                    e.kind(),
-                    io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
-                ) => {}
+            Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {}
             Err(e) => return Err(e),
         }
     }

@@ -43,27 +43,17 @@ impl Sentinels {
 
     /// The address that most of the sentinels give.
     pub(crate) fn master(&self) -> Option<SocketAddr> {
-        let answers: Vec<_> = self
-            .addrs
-            .iter()
-            .filter_map(|a| self.ask_master(&mut None, *a).ok().flatten())
-            .collect();
+        let answers: Vec<_> = self.addrs.iter().filter_map(|a| self.ask_master(&mut None, *a).ok().flatten()).collect();
         majority(&answers)
     }
 
     /// The address that one sentinel gives, over a link that is opened when there is none and kept when it works.
-    pub(crate) fn ask_master(
-        &self,
-        link: &mut Option<Raw>,
-        sentinel: SocketAddr,
-    ) -> io::Result<Option<SocketAddr>> {
+    pub(crate) fn ask_master(&self, link: &mut Option<Raw>, sentinel: SocketAddr) -> io::Result<Option<SocketAddr>> {
         let mut raw = match link.take() {
             Some(raw) => raw,
             None => self.connect(sentinel)?,
         };
-        let reply = raw
-            .command(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", &self.master_name])?
-            .into_result()?;
+        let reply = raw.command(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", &self.master_name])?.into_result()?;
         *link = Some(raw);
         Ok(match reply.items() {
             [host, port] => socket_addr(&host.text(), &port.text()),
@@ -73,10 +63,7 @@ impl Sentinels {
 
     pub(crate) fn view(&self, sentinel: SocketAddr) -> io::Result<View> {
         let mut raw = self.connect(sentinel)?;
-        let mut ask = |what: &str| {
-            raw.command(&["SENTINEL", what, &self.master_name])?
-                .into_result()
-        };
+        let mut ask = |what: &str| raw.command(&["SENTINEL", what, &self.master_name])?.into_result();
         let (master, replicas, others) = (ask("MASTER")?, ask("REPLICAS")?, ask("SENTINELS")?);
         let flags = |v: &Value| v.field("flags").unwrap_or_default();
         Ok(View {
@@ -90,18 +77,11 @@ impl Sentinels {
                         addr: addr_of(replica)?,
                         flags: flags(replica),
                         link: replica.field("master-link-status").unwrap_or_default(),
-                        follows: socket_addr(
-                            &replica.field("master-host")?,
-                            &replica.field("master-port")?,
-                        ),
+                        follows: socket_addr(&replica.field("master-host")?, &replica.field("master-port")?),
                     })
                 })
                 .collect(),
-            others: others
-                .items()
-                .iter()
-                .filter_map(|s| Some((addr_of(s)?, flags(s))))
-                .collect(),
+            others: others.items().iter().filter_map(|s| Some((addr_of(s)?, flags(s)))).collect(),
         })
     }
 }
@@ -110,10 +90,7 @@ impl Sentinels {
 /// up to a second before the others: whoever follows single answers goes back and forth.
 pub(crate) fn majority(answers: &[SocketAddr]) -> Option<SocketAddr> {
     let votes = |addr| answers.iter().filter(|a| **a == addr).count();
-    answers
-        .iter()
-        .copied()
-        .find(|addr| votes(*addr) * 2 > answers.len())
+    answers.iter().copied().find(|addr| votes(*addr) * 2 > answers.len())
 }
 
 fn addr_of(map: &Value) -> Option<SocketAddr> {

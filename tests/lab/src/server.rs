@@ -54,13 +54,7 @@ impl Server {
         let port = port::free()?;
         let dir = lab_dir.join(port.to_string());
         fs::create_dir_all(&dir).map_err(|e| LabError::io(dir.display(), e))?;
-        Ok(Self {
-            kind,
-            addr: SocketAddr::from(([127, 0, 0, 1], port)),
-            dir,
-            process: None,
-            stopped: false,
-        })
+        Ok(Self { kind, addr: SocketAddr::from(([127, 0, 0, 1], port)), dir, process: None, stopped: false })
     }
 
     pub(crate) fn addr(&self) -> SocketAddr {
@@ -74,9 +68,7 @@ impl Server {
 
     /// Alive, stopped or not.
     pub(crate) fn exists(&mut self) -> bool {
-        self.process
-            .as_mut()
-            .is_some_and(|p| matches!(p.try_wait(), Ok(None)))
+        self.process.as_mut().is_some_and(|p| matches!(p.try_wait(), Ok(None)))
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
@@ -95,34 +87,19 @@ impl Server {
             Kind::Node => node_arguments(self.addr, &self.dir, options, master),
             Kind::Sentinel => vec![self.dir.join(SENTINEL_CONF).into(), "--sentinel".into()],
         };
-        let output =
-            File::create(self.output()).map_err(|e| LabError::io(self.output().display(), e))?;
-        let errors = output
-            .try_clone()
-            .map_err(|e| LabError::io(self.output().display(), e))?;
+        let output = File::create(self.output()).map_err(|e| LabError::io(self.output().display(), e))?;
+        let errors = output.try_clone().map_err(|e| LabError::io(self.output().display(), e))?;
         let mut command = Command::new(&options.server);
-        command
-            .args(arguments)
-            .current_dir(&self.dir)
-            .stdin(Stdio::null())
-            .stdout(output)
-            .stderr(errors);
-        let process = Process::spawn(command).map_err(|e| {
-            LabError::io(
-                format_args!("starting {}", Path::new(&options.server).display()),
-                e,
-            )
-        })?;
+        command.args(arguments).current_dir(&self.dir).stdin(Stdio::null()).stdout(output).stderr(errors);
+        let process = Process::spawn(command)
+            .map_err(|e| LabError::io(format_args!("starting {}", Path::new(&options.server).display()), e))?;
         self.process = Some(process);
         self.stopped = false;
         Ok(())
     }
 
     /// Waits until the process that was spawned, and no other, answers on the port.
-    pub(crate) fn wait_until_up(
-        &mut self,
-        credentials: &Credentials,
-    ) -> std::result::Result<(), StartError> {
+    pub(crate) fn wait_until_up(&mut self, credentials: &Credentials) -> std::result::Result<(), StartError> {
         let (kind, addr) = (self.kind, self.addr);
         let what = format!("server {addr} comes up");
         let ended = poll::until(&what, Duration::from_millis(2), START_TIMEOUT, || {
@@ -130,13 +107,8 @@ impl Server {
                 return Ok(true);
             }
             let expected = self.process.as_ref().map_or(0, Process::id);
-            let mut raw = credentials
-                .connect(kind, addr, Duration::from_millis(500))
-                .map_err(|e| e.to_string())?;
-            let info = raw
-                .command(&["INFO", "server"])
-                .map_err(|e| e.to_string())?
-                .text();
+            let mut raw = credentials.connect(kind, addr, Duration::from_millis(500)).map_err(|e| e.to_string())?;
+            let info = raw.command(&["INFO", "server"]).map_err(|e| e.to_string())?.text();
             match info_field(&info, "process_id").and_then(|id| id.parse::<u32>().ok()) {
                 Some(id) if id == expected => Ok(false),
                 other => Err(format!("process {other:?} answers instead of {expected}")),
@@ -150,17 +122,13 @@ impl Server {
             return Err(StartError::PortTaken);
         }
         let tail: Vec<&str> = said.lines().rev().take(5).collect();
-        Err(StartError::Failed(LabError::new(format!(
-            "{what}: it ended at once and said: {tail:?}"
-        ))))
+        Err(StartError::Failed(LabError::new(format!("{what}: it ended at once and said: {tail:?}"))))
     }
 
     pub(crate) fn kill(&mut self) -> Result<()> {
         let addr = self.addr;
         let process = self.living()?;
-        process
-            .kill()
-            .map_err(|e| LabError::io(format_args!("killing {addr}"), e))?;
+        process.kill().map_err(|e| LabError::io(format_args!("killing {addr}"), e))?;
         self.process = None;
         self.stopped = false;
         Ok(())
@@ -185,9 +153,7 @@ impl Server {
 
     fn signal(&mut self, signal: Signal) -> Result<()> {
         let addr = self.addr;
-        self.living()?
-            .signal(signal)
-            .map_err(|e| LabError::io(format_args!("signalling {addr}"), e))
+        self.living()?.signal(signal).map_err(|e| LabError::io(format_args!("signalling {addr}"), e))
     }
 
     fn living(&mut self) -> Result<&mut Process> {
@@ -195,10 +161,7 @@ impl Server {
         if !self.exists() {
             return Err(LabError::new(format!("{addr} does not run")));
         }
-        Ok(self
-            .process
-            .as_mut()
-            .expect("a server that exists has a process"))
+        Ok(self.process.as_mut().expect("a server that exists has a process"))
     }
 
     fn output(&self) -> PathBuf {
@@ -208,17 +171,10 @@ impl Server {
 
 /// The value of `name:value` in an INFO reply.
 pub(crate) fn info_field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
-    info.lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
-        .map(str::trim)
+    info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
 }
 
-fn node_arguments(
-    addr: SocketAddr,
-    dir: &Path,
-    options: &LabOptions,
-    master: Option<SocketAddr>,
-) -> Vec<OsString> {
+fn node_arguments(addr: SocketAddr, dir: &Path, options: &LabOptions, master: Option<SocketAddr>) -> Vec<OsString> {
     let port = addr.port().to_string();
     let mut arguments: Vec<OsString> = [
         "--port",

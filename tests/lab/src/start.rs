@@ -17,19 +17,13 @@ use crate::{
 const PORT_TRIES: usize = 20;
 
 /// All nodes, up, the later ones as replicas of the first.
-pub(crate) fn nodes(
-    dir: &LabDir,
-    options: &LabOptions,
-    credentials: &Credentials,
-) -> Result<Vec<Server>> {
+pub(crate) fn nodes(dir: &LabDir, options: &LabOptions, credentials: &Credentials) -> Result<Vec<Server>> {
     let fresh = || -> Result<Server> {
         let mut server = Server::new(Kind::Node, dir.path())?;
         server.spawn(options, None)?;
         Ok(server)
     };
-    let mut nodes = (0..=options.replicas)
-        .map(|_| fresh())
-        .collect::<Result<Vec<_>>>()?;
+    let mut nodes = (0..=options.replicas).map(|_| fresh()).collect::<Result<Vec<_>>>()?;
     for node in &mut nodes {
         let mut tries = 1;
         while let Err(error) = node.wait_until_up(credentials) {
@@ -49,32 +43,21 @@ pub(crate) fn nodes(
         let what = || format!("making {} a replica", replica.addr());
         credentials
             .connect(Kind::Node, replica.addr(), RAW_TIMEOUT)
-            .and_then(|mut raw| {
-                raw.command(&[
-                    "REPLICAOF",
-                    &master.ip().to_string(),
-                    &master.port().to_string(),
-                ])
-            })
+            .and_then(|mut raw| raw.command(&["REPLICAOF", &master.ip().to_string(), &master.port().to_string()]))
             .and_then(|reply| reply.into_result())
             .map_err(|e| LabError::io(what(), e))?;
     }
-    poll::until(
-        "the replicas follow",
-        Duration::from_millis(2),
-        START_TIMEOUT,
-        || {
-            let mut roles = Vec::new();
-            for node in nodes.iter().map(Server::addr) {
-                let reply = credentials
-                    .connect(Kind::Node, node, RAW_TIMEOUT)
-                    .and_then(|mut raw| raw.command(&["ROLE"]))
-                    .map_err(|e| format!("{node}: {e}"))?;
-                roles.push((node, Role::read(&reply).ok_or("no role")?));
-            }
-            health::replicating(&[master], &roles)
-        },
-    )?;
+    poll::until("the replicas follow", Duration::from_millis(2), START_TIMEOUT, || {
+        let mut roles = Vec::new();
+        for node in nodes.iter().map(Server::addr) {
+            let reply = credentials
+                .connect(Kind::Node, node, RAW_TIMEOUT)
+                .and_then(|mut raw| raw.command(&["ROLE"]))
+                .map_err(|e| format!("{node}: {e}"))?;
+            roles.push((node, Role::read(&reply).ok_or("no role")?));
+        }
+        health::replicating(&[master], &roles)
+    })?;
     Ok(nodes)
 }
 
@@ -87,9 +70,8 @@ pub(crate) fn sentinels(
     nodes: &[SocketAddr],
 ) -> Result<Vec<Server>> {
     for _ in 0..PORT_TRIES {
-        let mut sentinels = (0..options.sentinels)
-            .map(|_| Server::new(Kind::Sentinel, dir.path()))
-            .collect::<Result<Vec<_>>>()?;
+        let mut sentinels =
+            (0..options.sentinels).map(|_| Server::new(Kind::Sentinel, dir.path())).collect::<Result<Vec<_>>>()?;
         let peers: Vec<_> = sentinels.iter().map(|s| (s.addr(), run_id())).collect();
         for (index, sentinel) in sentinels.iter_mut().enumerate() {
             sentinel.write_sentinel_conf(&sentinel_conf(options, nodes, &peers, index))?;
@@ -114,20 +96,8 @@ fn run_id() -> String {
     (0..40).map(|_| fastrand::char('a'..='f')).collect()
 }
 
-fn sentinel_conf(
-    options: &LabOptions,
-    nodes: &[SocketAddr],
-    peers: &[(SocketAddr, String)],
-    index: usize,
-) -> String {
-    let LabOptions {
-        down_after,
-        failover_timeout,
-        master_name: name,
-        password,
-        sentinel_password,
-        ..
-    } = options;
+fn sentinel_conf(options: &LabOptions, nodes: &[SocketAddr], peers: &[(SocketAddr, String)], index: usize) -> String {
+    let LabOptions { down_after, failover_timeout, master_name: name, password, sentinel_password, .. } = options;
     let (addr, id) = &peers[index];
     let master = nodes[0];
     let mut conf = format!(
@@ -150,18 +120,10 @@ fn sentinel_conf(
         conf += &format!("requirepass {password}\nsentinel sentinel-pass {password}\n");
     }
     for replica in &nodes[1..] {
-        conf += &format!(
-            "sentinel known-replica {name} {} {}\n",
-            replica.ip(),
-            replica.port()
-        );
+        conf += &format!("sentinel known-replica {name} {} {}\n", replica.ip(), replica.port());
     }
     for (peer, id) in peers.iter().filter(|(peer, _)| peer != addr) {
-        conf += &format!(
-            "sentinel known-sentinel {name} {} {} {id}\n",
-            peer.ip(),
-            peer.port()
-        );
+        conf += &format!("sentinel known-sentinel {name} {} {} {id}\n", peer.ip(), peer.port());
     }
     conf
 }

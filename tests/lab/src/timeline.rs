@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{LabError, Result};
 
+/// How much of the past explains the present.
+const WORDS: usize = 30;
+
 /// One line of the timeline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
@@ -35,19 +38,8 @@ struct Shared {
 }
 
 impl Timeline {
-    pub(crate) fn record(
-        &self,
-        at_us: i64,
-        source: impl ToString,
-        kind: &str,
-        detail: impl ToString,
-    ) {
-        let entry = Entry {
-            at_us,
-            source: source.to_string(),
-            kind: kind.to_owned(),
-            detail: detail.to_string(),
-        };
+    pub(crate) fn record(&self, at_us: i64, source: impl ToString, kind: &str, detail: impl ToString) {
+        let entry = Entry { at_us, source: source.to_string(), kind: kind.to_owned(), detail: detail.to_string() };
         self.entries().push(entry);
         self.shared.grown.notify_all();
     }
@@ -60,12 +52,7 @@ impl Timeline {
     }
 
     /// The earliest entry that `wanted` accepts, as soon as there is one.
-    pub(crate) fn wait_for(
-        &self,
-        what: &str,
-        timeout: Duration,
-        wanted: impl Fn(&Entry) -> bool,
-    ) -> Result<Entry> {
+    pub(crate) fn wait_for(&self, what: &str, timeout: Duration, wanted: impl Fn(&Entry) -> bool) -> Result<Entry> {
         let deadline = Instant::now() + timeout;
         let mut entries = self.entries();
         loop {
@@ -75,23 +62,22 @@ impl Timeline {
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(LabError::new(format!(
-                    "{what}: not seen within {timeout:?}"
-                )));
+                return Err(LabError::new(format!("{what}: not seen within {timeout:?}")));
             }
-            entries = self
-                .shared
-                .grown
-                .wait_timeout(entries, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            entries = self.shared.grown.wait_timeout(entries, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
+    /// The latest entries in short, for error messages.
+    pub(crate) fn last_words(&self) -> String {
+        let entries = self.entries_by_time();
+        let last = &entries[entries.len().saturating_sub(WORDS)..];
+        let begin = last.first().map_or(0, |entry| entry.at_us);
+        let word = |e: &Entry| format!("+{} ms {} {} {}", (e.at_us - begin) / 1000, e.source, e.kind, e.detail);
+        format!("before that: {}", last.iter().map(word).collect::<Vec<_>>().join(" | "))
+    }
+
     fn entries(&self) -> std::sync::MutexGuard<'_, Vec<Entry>> {
-        self.shared
-            .entries
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shared.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -18,20 +18,18 @@ struct Session {
 impl Session {
     /// Every session has a place for temporary files of its own, so that leftovers can be told from other people's labs.
     fn new(name: &str) -> Self {
-        let temp = std::env::temp_dir().join(format!("lab-test-{name}-{}", std::process::id()));
+        // In memory where there is such a place, as the lab itself would do.
+        let memory = std::path::Path::new("/dev/shm");
+        let base = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+        let temp = base.join(format!("lab-test-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&temp).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_standfast-lab"))
-            .env("TMPDIR", &temp)
+            .env("STANDFAST_LAB_DIR", &temp)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        Self {
-            input: child.stdin.take(),
-            output: BufReader::new(child.stdout.take().unwrap()),
-            child,
-            temp,
-        }
+        Self { input: child.stdin.take(), output: BufReader::new(child.stdout.take().unwrap()), child, temp }
     }
 
     fn ask(&mut self, request: Json) -> Json {
@@ -57,32 +55,22 @@ impl Session {
     /// Processes whose working directory lies in this session's temporary directory: its servers.
     fn servers(&self) -> Vec<String> {
         let mine = |entry: &std::fs::DirEntry| {
-            std::fs::read_link(entry.path().join("cwd"))
-                .is_ok_and(|cwd| cwd.starts_with(&self.temp))
+            std::fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(&self.temp))
         };
         let entries = std::fs::read_dir("/proc").unwrap().flatten();
-        entries
-            .filter(mine)
-            .map(|e| e.file_name().to_string_lossy().into_owned())
-            .collect()
+        entries.filter(mine).map(|e| e.file_name().to_string_lossy().into_owned()).collect()
     }
 
     fn leftovers(&self) -> Vec<String> {
         let entries = std::fs::read_dir(&self.temp).unwrap().flatten();
-        entries
-            .map(|e| e.file_name().to_string_lossy().into_owned())
-            .collect()
+        entries.map(|e| e.file_name().to_string_lossy().into_owned()).collect()
     }
 
     /// There is no event for the death of somebody else's child.
     fn wait_until_no_server_runs(&self) {
         let deadline = Instant::now() + Duration::from_secs(5);
         while !self.servers().is_empty() {
-            assert!(
-                Instant::now() < deadline,
-                "still running: {:?}",
-                self.servers()
-            );
+            assert!(Instant::now() < deadline, "still running: {:?}", self.servers());
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -98,69 +86,34 @@ impl Drop for Session {
 
 fn signal(session: &Session, name: &str) {
     let pid = session.child.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-s", name, &pid])
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
 }
 
 #[test]
 fn a_failover_can_be_told_in_json() {
     let mut session = Session::new("story");
     let started = session.ask(json!({"id": "a", "do": "start"}));
-    assert_eq!(
-        (&started["id"], &started["ok"]),
-        (&json!("a"), &json!(true)),
-        "{started}"
-    );
-    assert!(
-        started["url"]
-            .as_str()
-            .unwrap()
-            .starts_with("redis+sentinel://127.0.0.1:")
-    );
+    assert_eq!((&started["id"], &started["ok"]), (&json!("a"), &json!(true)), "{started}");
+    assert!(started["url"].as_str().unwrap().starts_with("redis+sentinel://127.0.0.1:"));
     assert_eq!(started["sentinels"].as_array().unwrap().len(), 3);
     assert_eq!(started["nodes"].as_array().unwrap().len(), 3);
-    let publisher =
-        session.ask(json!({"id": 2, "do": "publisher_start", "channel": "c"}))["publisher"].clone();
+    let publisher = session.ask(json!({"id": 2, "do": "publisher_start", "channel": "c"}))["publisher"].clone();
     let killed = session.ask(json!({"id": 3, "do": "kill_master"}));
     assert_eq!(killed["node"], started["master"]);
     let writable = session.ask(json!({"id": 4, "do": "wait_writable"}));
     assert_ne!(writable["node"], started["master"]);
     assert!(writable["at_us"].as_i64() > killed["at_us"].as_i64());
-    let switched = session.ask(
-        json!({"id": 5, "do": "wait_event", "kind": "+switch-master", "since_us": killed["at_us"]}),
-    );
+    let switched =
+        session.ask(json!({"id": 5, "do": "wait_event", "kind": "+switch-master", "since_us": killed["at_us"]}));
     assert_eq!(switched["entry"]["kind"], "+switch-master");
-    assert_eq!(
-        session.ask(json!({"id": 6, "do": "heal"}))["master"],
-        writable["node"]
-    );
+    assert_eq!(session.ask(json!({"id": 6, "do": "heal"}))["master"], writable["node"]);
     let set = session.ask(json!({"id": 7, "do": "redis", "args": ["SET", "a", "1"]}));
-    assert_eq!(
-        (&set["reply"], &set["node"]),
-        (&json!("OK"), &writable["node"])
-    );
-    let log = session.ask(json!({"id": 8, "do": "publisher_stop", "publisher": publisher}))["log"]
-        .clone();
+    assert_eq!((&set["reply"], &set["node"]), (&json!("OK"), &writable["node"]));
+    let log = session.ask(json!({"id": 8, "do": "publisher_stop", "publisher": publisher}))["log"].clone();
     assert_eq!(log[0]["n"], 0);
-    assert!(
-        log.as_array()
-            .unwrap()
-            .iter()
-            .any(|p| p["error"].is_string())
-    );
+    assert!(log.as_array().unwrap().iter().any(|p| p["error"].is_string()));
     let timeline = session.ask(json!({"id": 9, "do": "timeline"}))["timeline"].clone();
-    assert!(
-        timeline
-            .as_array()
-            .unwrap()
-            .iter()
-            .any(|e| e["kind"] == "writable")
-    );
+    assert!(timeline.as_array().unwrap().iter().any(|e| e["kind"] == "writable"));
 }
 
 #[test]
@@ -182,10 +135,7 @@ fn a_bad_request_gets_an_error_line_and_the_next_one_an_answer() {
         let answer = session.say(line);
         let shown = String::from_utf8_lossy(line);
         assert_eq!(answer["ok"], false, "{shown}: {answer}");
-        assert!(
-            !answer["error"].as_str().unwrap().is_empty(),
-            "{shown}: {answer}"
-        );
+        assert!(!answer["error"].as_str().unwrap().is_empty(), "{shown}: {answer}");
     }
     let answer = session.ask(json!({"id": 5, "do": "master"}));
     assert_eq!((&answer["id"], &answer["ok"]), (&json!(5), &json!(false)));
@@ -196,18 +146,9 @@ fn a_bad_request_gets_an_error_line_and_the_next_one_an_answer() {
 fn a_server_of_nobody_and_an_error_reply_are_errors() {
     let (mut session, _) = Session::started("errors");
     let stranger = session.ask(json!({"do": "kill_node", "node": "127.0.0.1:1"}));
-    assert!(
-        stranger["error"].as_str().unwrap().contains("127.0.0.1:1"),
-        "{stranger}"
-    );
+    assert!(stranger["error"].as_str().unwrap().contains("127.0.0.1:1"), "{stranger}");
     let refused = session.ask(json!({"do": "redis", "args": ["NOSUCH"]}));
-    assert!(
-        refused["error"]
-            .as_str()
-            .unwrap()
-            .contains("unknown command"),
-        "{refused}"
-    );
+    assert!(refused["error"].as_str().unwrap().contains("unknown command"), "{refused}");
     let second = session.ask(json!({"do": "start"}));
     assert_eq!(second["ok"], false);
     let impatient = session.ask(json!({"do": "wait_event", "kind": "+never", "timeout_ms": 1}));
@@ -224,7 +165,7 @@ fn sigkill_leaves_no_server_behind() {
     // The dead cannot tidy up; the next lab in the same place does it for them.
     assert_eq!(session.leftovers().len(), 1);
     let mut next = Command::new(env!("CARGO_BIN_EXE_standfast-lab"))
-        .env("TMPDIR", &session.temp)
+        .env("STANDFAST_LAB_DIR", &session.temp)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .spawn()

@@ -32,9 +32,7 @@ fn main() -> Result<()> {
         let answer = match line {
             Ok(line) if line.trim().is_empty() => continue,
             Ok(line) => session.answer(&line),
-            Err(e) if e.kind() == io::ErrorKind::InvalidData => {
-                failure(Json::Null, "the line is not UTF-8")
-            }
+            Err(e) if e.kind() == io::ErrorKind::InvalidData => failure(Json::Null, "the line is not UTF-8"),
             Err(e) => return Err(e).context("reading standard input"),
         };
         // Whoever closed our output does not want an answer, and will close our input next.
@@ -124,12 +122,8 @@ impl StartRequest {
             replicas: self.replicas.unwrap_or(usual.replicas),
             sentinels: self.sentinels.unwrap_or(usual.sentinels),
             quorum: self.quorum,
-            down_after: self
-                .down_after_ms
-                .map_or(usual.down_after, Duration::from_millis),
-            failover_timeout: self
-                .failover_timeout_ms
-                .map_or(usual.failover_timeout, Duration::from_millis),
+            down_after: self.down_after_ms.map_or(usual.down_after, Duration::from_millis),
+            failover_timeout: self.failover_timeout_ms.map_or(usual.failover_timeout, Duration::from_millis),
             master_name: self.master_name.unwrap_or(usual.master_name),
             password: self.password,
             sentinel_password: self.sentinel_password,
@@ -214,11 +208,7 @@ impl Session {
                 let writable = self.lab()?.wait_writable(patience(timeout_ms))?;
                 json!({"node": writable.node, "at_us": writable.at_us})
             }
-            Request::WaitEvent {
-                kind,
-                since_us,
-                timeout_ms,
-            } => {
+            Request::WaitEvent { kind, since_us, timeout_ms } => {
                 json!({"entry": self.lab()?.wait_entry(&kind, since_us.unwrap_or(0), patience(timeout_ms))?})
             }
             Request::Timeline { since_us } => {
@@ -234,19 +224,13 @@ impl Session {
                 json!({"publisher": self.last_publisher})
             }
             Request::PublisherStop { publisher } => {
-                let running = self
-                    .publishers
-                    .remove(&publisher)
-                    .context("there is no such publisher")?;
+                let running = self.publishers.remove(&publisher).context("there is no such publisher")?;
                 json!({"log": running.stop()})
             }
             Request::Redis { node, args } => {
                 let lab = self.lab()?;
                 let node = node.map_or_else(|| lab.master(), Ok)?;
-                let reply = lab
-                    .connect(node)?
-                    .command(&args)
-                    .and_then(Value::into_result)?;
+                let reply = lab.connect(node)?.command(&args).and_then(Value::into_result)?;
                 json!({"node": node, "reply": to_json(&reply)})
             }
             Request::Stop {} => {
@@ -261,10 +245,7 @@ impl Session {
         self.lab.as_ref().context("no lab runs: `start` one first")
     }
 
-    fn fault_of_master(
-        &self,
-        fault: impl Fn(&Lab, SocketAddr) -> standfast_lab::Result<i64>,
-    ) -> Result<Json> {
+    fn fault_of_master(&self, fault: impl Fn(&Lab, SocketAddr) -> standfast_lab::Result<i64>) -> Result<Json> {
         let lab = self.lab()?;
         let node = lab.master()?;
         Ok(json!({"node": node, "at_us": fault(lab, node)?}))
