@@ -226,7 +226,11 @@ impl Lab {
     /// Waits until the node that takes writes after the latest fault of a master is known.
     pub fn wait_writable(&self, timeout: Duration) -> Result<Writable> {
         let watcher = lock(&self.probe).as_ref().map(Probe::watcher);
-        watcher.ok_or_else(|| LabError::new("no master had a fault yet"))?.wait(timeout)
+        watcher
+            .ok_or_else(|| LabError::new("no master had a fault yet"))?
+            .wait(timeout)
+            // Why a failover did not happen is told only by what happened instead.
+            .map_err(|error| LabError::new(format!("{error}; {}", self.timeline.last_words())))
     }
 
     /// Waits until every node and sentinel runs and every sentinel agrees on everything. Changes nothing: after a fault this takes

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{LabError, Result};
 
+/// How much of the past explains the present.
+const WORDS: usize = 30;
+
 /// One line of the timeline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
@@ -63,6 +66,15 @@ impl Timeline {
             }
             entries = self.shared.grown.wait_timeout(entries, left).unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+
+    /// The latest entries in short, for error messages.
+    pub(crate) fn last_words(&self) -> String {
+        let entries = self.entries_by_time();
+        let last = &entries[entries.len().saturating_sub(WORDS)..];
+        let begin = last.first().map_or(0, |entry| entry.at_us);
+        let word = |e: &Entry| format!("+{} ms {} {} {}", (e.at_us - begin) / 1000, e.source, e.kind, e.detail);
+        format!("before that: {}", last.iter().map(word).collect::<Vec<_>>().join(" | "))
     }
 
     fn entries(&self) -> std::sync::MutexGuard<'_, Vec<Entry>> {

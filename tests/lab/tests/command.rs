@@ -18,10 +18,13 @@ struct Session {
 impl Session {
     /// Every session has a place for temporary files of its own, so that leftovers can be told from other people's labs.
     fn new(name: &str) -> Self {
-        let temp = std::env::temp_dir().join(format!("lab-test-{name}-{}", std::process::id()));
+        // In memory where there is such a place, as the lab itself would do.
+        let memory = std::path::Path::new("/dev/shm");
+        let base = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+        let temp = base.join(format!("lab-test-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&temp).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_standfast-lab"))
-            .env("TMPDIR", &temp)
+            .env("STANDFAST_LAB_DIR", &temp)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -162,7 +165,7 @@ fn sigkill_leaves_no_server_behind() {
     // The dead cannot tidy up; the next lab in the same place does it for them.
     assert_eq!(session.leftovers().len(), 1);
     let mut next = Command::new(env!("CARGO_BIN_EXE_standfast-lab"))
-        .env("TMPDIR", &session.temp)
+        .env("STANDFAST_LAB_DIR", &session.temp)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .spawn()

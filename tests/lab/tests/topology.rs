@@ -13,7 +13,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 fn start_returns_when_everybody_agrees() {
     let started = Instant::now();
     let lab = Lab::start(LabOptions::default()).unwrap();
-    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+    // It takes little more than a second. Sentinels that are not introduced to each other need twelve, however idle the machine.
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     assert_eq!((lab.node_addrs().len(), lab.sentinel_addrs().len()), (3, 3));
     let master = lab.node_addrs()[0];
     for sentinel in lab.sentinel_addrs() {

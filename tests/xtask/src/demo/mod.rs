@@ -1,0 +1,282 @@
+//! `cargo xtask demo`: one failover after another, followed in every language at once. This file tells the story;
+//! what a face is, how it is measured and how it is shown, its siblings know.
+
+mod evaluate;
+mod face;
+mod measure;
+mod picture;
+mod records;
+mod report;
+mod style;
+mod svg;
+mod table;
+mod timeline_text;
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitCode,
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGTERM},
+    iterator::Signals,
+};
+use standfast_lab::{Entry, Lab, LabOptions, Published, Writable, clean_up, now_us};
+
+pub(crate) use face::FaceSpec;
+use face::{Ended, Face};
+use measure::Fault;
+use report::FaultKind;
+use style::Style;
+
+const CHANNEL: &str = "demo";
+const PUBLISH_EVERY: Duration = Duration::from_millis(5);
+const FACES_READY: Duration = Duration::from_secs(30);
+/// Undisturbed work before the first fault and after the last, so that there is something to compare with.
+const QUIET: Duration = Duration::from_millis(1500);
+const WRITABLE: Duration = Duration::from_secs(20);
+const WRITES_AGAIN: Duration = Duration::from_secs(20);
+/// After a planned failover Sentinel leaves the old master alone for ten seconds. That is when careless clients lose writes,
+/// so the demo waits for it.
+const REPLICATING: Duration = Duration::from_secs(30);
+/// For messages that are on their way when the publisher stops.
+const LAST_MESSAGES: Duration = Duration::from_millis(300);
+const FACES_STOP: Duration = Duration::from_secs(15);
+/// Whatever hangs, the demo does not.
+const WHOLE_DEMO: Duration = Duration::from_secs(150);
+
+/// What to run and where to leave the results.
+#[derive(Clone, Debug)]
+pub(crate) struct DemoArgs {
+    /// The programs, already built.
+    pub(crate) faces: Vec<FaceSpec>,
+    /// Where `report.json` and `timeline.svg` go: `target/demo`.
+    pub(crate) out_dir: PathBuf,
+}
+
+/// Runs the demo, prints what it saw, and says whether every face stood fast.
+pub(crate) fn run(args: DemoArgs) -> Result<ExitCode> {
+    leave_nothing_behind()?;
+    let progress = Progress::start();
+    let story = tell(&args, &progress)?;
+    let (report, panels) = evaluate::evaluate(&story);
+
+    let style = Style::of_stdout();
+    for panel in &panels {
+        print!("{}", timeline_text::draw(panel, style));
+    }
+    print!("{}", table::table(&report, style));
+
+    fs::create_dir_all(&args.out_dir).with_context(|| format!("making {}", args.out_dir.display()))?;
+    let (json, picture) = (args.out_dir.join("report.json"), args.out_dir.join("timeline.svg"));
+    fs::write(&json, serde_json::to_string_pretty(&report)? + "\n").with_context(|| json.display().to_string())?;
+    let subtitle = format!(
+        "Redis {}: one writer and one subscriber in each language, one planned failover, one kill -9; milliseconds after each fault",
+        report.server.redis
+    );
+    let drawing = svg::draw(&panels, "Standfast: two failovers as applications saw them", &subtitle);
+    fs::write(&picture, drawing).with_context(|| picture.display().to_string())?;
+    println!("\n{}\n{}", json.display(), picture.display());
+
+    if report.problems.is_empty() {
+        println!("{}", style.good("every face recovered from both faults and missed no message outside a marked gap"));
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!();
+    for problem in &report.problems {
+        println!("{} {problem}", style.bad("FAILED"));
+    }
+    Ok(ExitCode::FAILURE)
+}
+
+/// Everything that was recorded.
+struct Story {
+    version: String,
+    timeline: Vec<Entry>,
+    faults: Vec<Fault>,
+    published: Vec<Published>,
+    faces: Vec<FaceStory>,
+}
+
+struct FaceStory {
+    name: String,
+    ready_us: i64,
+    ended: Ended,
+    survivors: BTreeSet<u64>,
+}
+
+fn tell(args: &DemoArgs, progress: &Progress) -> Result<Story> {
+    if args.faces.is_empty() {
+        bail!("there is no face to demonstrate");
+    }
+    progress.say("starting 1 master, 2 replicas, 3 sentinels");
+    let lab = Lab::start(LabOptions::default())?;
+    let publisher = lab.publisher(CHANNEL, PUBLISH_EVERY);
+
+    let mut faces = Vec::new();
+    for spec in &args.faces {
+        faces.push(Face::start(spec, &lab.url(), CHANNEL)?);
+    }
+    let names: Vec<_> = faces.iter().map(Face::name).collect();
+    progress.say(&format!("starting the faces: {}", names.join(", ")));
+    let ready = wait_until_ready(&mut faces)?;
+
+    progress.say("all write and listen; a quiet moment");
+    thread::sleep(QUIET);
+
+    progress.say(&format!("planned failover away from {}", lab.master()?));
+    let planned_at = lab.planned_failover()?;
+    let planned = follow(&lab, &faces, planned_at, progress)?;
+    progress.say("waiting until Sentinel has demoted the old master (it takes its ten seconds)");
+    lab.wait_replicating(REPLICATING)?;
+
+    let victim = lab.master()?;
+    progress.say(&format!("kill -9 of the new master {victim}"));
+    let killed_at = lab.kill(victim)?;
+    let kill = follow(&lab, &faces, killed_at, progress)?;
+    // The sentinels must know the new master before they can accept the old one back.
+    lab.wait_replicating(REPLICATING)?;
+    progress.say(&format!("restarting {victim}"));
+    lab.restart(victim)?;
+    lab.wait_replicating(REPLICATING)?;
+
+    progress.say("it is back as a replica; another quiet moment");
+    thread::sleep(QUIET);
+
+    progress.say("stopping");
+    let published = publisher.stop();
+    thread::sleep(LAST_MESSAGES);
+    let stopped: Vec<i64> = faces.iter_mut().map(Face::ask_to_stop).collect();
+    let deadline = Instant::now() + FACES_STOP;
+    let mut stories = Vec::new();
+    for ((face, stop_us), ready_us) in faces.into_iter().zip(stopped).zip(ready) {
+        let name = face.name().to_owned();
+        let ended = face.collect(stop_us, deadline);
+        let survivors = survivors(&lab, &name)?;
+        stories.push(FaceStory { name, ready_us, ended, survivors });
+    }
+    let timeline = lab.timeline();
+    let done = [(FaultKind::Planned, planned_at, planned), (FaultKind::Kill, killed_at, kill)];
+    Ok(Story { version: lab.version()?, faults: faults(&done, &timeline), timeline, published, faces: stories })
+}
+
+fn wait_until_ready(faces: &mut Vec<Face>) -> Result<Vec<i64>> {
+    let deadline = Instant::now() + FACES_READY;
+    let mut ready = Vec::new();
+    for index in 0..faces.len() {
+        match faces[index].wait_ready(deadline) {
+            Ok(at_us) => ready.push(at_us),
+            Err(reason) => {
+                let face = faces.remove(index);
+                bail!("face {} {}", face.name().to_owned(), face.give_up(reason));
+            }
+        }
+    }
+    Ok(ready)
+}
+
+/// From a fault until every face writes to the new master, which is returned.
+fn follow(lab: &Lab, faces: &[Face], fault_us: i64, progress: &Progress) -> Result<Writable> {
+    let writable = lab.wait_writable(WRITABLE)?;
+    let after = report::ms(writable.at_us - fault_us);
+    progress.say(&format!("{} takes writes {after:.0} ms after the fault", writable.node));
+    let late = wait_until_all_write(lab, writable.node, faces);
+    if late.is_empty() {
+        progress.say("every face writes again");
+    } else {
+        progress.say(&format!("still not writing after {WRITES_AGAIN:?}: {}", late.join(", ")));
+    }
+    Ok(writable)
+}
+
+/// The faults with what the servers made of each before the next one.
+fn faults(done: &[(FaultKind, i64, Writable)], timeline: &[Entry]) -> Vec<Fault> {
+    let fault = |(index, (kind, at_us, writable)): (usize, &(FaultKind, i64, Writable))| {
+        let until_us = done.get(index + 1).map_or(i64::MAX, |next| next.1);
+        let inside = |entry: &&Entry| *at_us <= entry.at_us && entry.at_us < until_us;
+        let switches: Vec<_> = timeline.iter().filter(inside).filter(|e| e.kind == "+switch-master").collect();
+        // Every sentinel announces each of them, in the same words.
+        let failovers: BTreeSet<&str> = switches.iter().map(|e| e.detail.as_str()).collect();
+        Fault {
+            kind: *kind,
+            at_us: *at_us,
+            writable_us: Some(writable.at_us),
+            switched_us: switches.iter().map(|e| e.at_us).max(),
+            failovers: failovers.len() as u64,
+        }
+    };
+    done.iter().enumerate().map(fault).collect()
+}
+
+/// The faces of which no new write reaches this master. A set that grows is the only sign that needs no help from the face.
+fn wait_until_all_write(lab: &Lab, master: SocketAddr, faces: &[Face]) -> Vec<String> {
+    let count = |name: &str| lab.connect(master).ok()?.command(&["SCARD", &key(name)]).ok()?.text().parse::<u64>().ok();
+    let deadline = Instant::now() + WRITES_AGAIN;
+    let mut late: Vec<(&str, Option<u64>)> = faces.iter().map(|face| (face.name(), count(face.name()))).collect();
+    while !late.is_empty() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(10));
+        late.retain_mut(|(name, before)| {
+            let now = count(name);
+            let grown = matches!((&before, now), (Some(before), Some(now)) if now > *before);
+            *before = before.or(now);
+            !grown
+        });
+    }
+    late.into_iter().map(|(name, _)| name.to_owned()).collect()
+}
+
+fn key(face: &str) -> String {
+    format!("demo:{face}")
+}
+
+/// The numbers that the final master holds.
+fn survivors(lab: &Lab, face: &str) -> Result<BTreeSet<u64>> {
+    let members = lab.connect(lab.master()?)?.command(&["SMEMBERS", &key(face)]).context("counting what survived")?;
+    Ok(members.items().iter().filter_map(|n| n.text().parse().ok()).collect())
+}
+
+/// Ctrl-C, a closed terminal and the deadline end the demo together with every process it has started.
+fn leave_nothing_behind() -> Result<()> {
+    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).context("listening to signals")?;
+    let (interrupted, interruption) = mpsc::channel();
+    thread::spawn(move || {
+        if let Some(signal) = signals.forever().next() {
+            // The other side waits for as long as the process lives.
+            let _ = interrupted.send(signal);
+        }
+    });
+    thread::spawn(move || {
+        let code = match interruption.recv_timeout(WHOLE_DEMO) {
+            Ok(signal) => 128 + signal,
+            Err(_) => {
+                eprintln!("the demo did not end within {WHOLE_DEMO:?}; killing everything");
+                124
+            }
+        };
+        clean_up();
+        std::process::exit(code);
+    });
+    Ok(())
+}
+
+/// Tells on the error output what is going on.
+struct Progress {
+    start_us: i64,
+}
+
+impl Progress {
+    fn start() -> Self {
+        Self { start_us: now_us() }
+    }
+
+    fn say(&self, what: &str) {
+        eprintln!("{:5.1} s  {what}", report::ms(now_us() - self.start_us) / 1000.0);
+    }
+}
