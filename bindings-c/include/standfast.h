@@ -436,7 +436,7 @@ standfast_status standfast_publish(const standfast_client *client,
  * @param timeout_ms  0 = look only, STANDFAST_FOREVER = no limit.
  * @param event       Receives a map with "seq", "at", "kind", "generation", "epoch" and what else there is to say; NULL,
  *                    with STANDFAST_OK, when the time-out passed first. Free with standfast_reply_free().
- * @return STANDFAST_OK; an error once the event "closed" was read.
+ * @return STANDFAST_OK; STANDFAST_ERR_END_OF_STREAM once the event "closed" was read.
  *
  * Threads: any. The readers of one client share one position. Blocks up to timeout_ms.
  */
@@ -727,6 +727,15 @@ standfast_status standfast_queue_send(const standfast_queue *queue,
                                       uint64_t tag);
 
 /**
+ * The wait of standfast_connect() without waiting: for the first master, up to the option "connect_deadline". The result comes
+ * through the queue of a client that was made by standfast_client_open().
+ *
+ * Never blocks.
+ */
+standfast_status standfast_queue_connected(const standfast_queue *queue,
+                                           uint64_t tag);
+
+/**
  * standfast_client_wait_ready() without waiting: the result comes through the queue.
  *
  * Never blocks.
@@ -764,11 +773,15 @@ standfast_status standfast_queue_next(const standfast_queue *queue,
                                       standfast_reply **reply);
 
 /**
- * Give a command up: its result never comes. Whether it is executed is unknown.
+ * Give a command or a wait up: its result does not come any more.
  *
- * Never blocks. A tag that is not under way is ignored.
+ * @return STANDFAST_ERR_CANCELLED when the command was certainly not executed, STANDFAST_ERR_MAYBE_EXECUTED when it had been
+ * sent; STANDFAST_OK when nothing with this tag is under way, as its result has come already.
+ *
+ * Never blocks.
  */
-standfast_status standfast_queue_cancel(const standfast_queue *queue, uint64_t tag);
+standfast_status standfast_queue_cancel(const standfast_queue *queue,
+                                        uint64_t tag);
 
 /**
  * A descriptor for poll(): readable while standfast_queue_next() has something to say. Never read it, never close it; it

@@ -135,7 +135,7 @@ pub unsafe extern "C" fn standfast_publish(
 /// @param timeout_ms  0 = look only, STANDFAST_FOREVER = no limit.
 /// @param event       Receives a map with "seq", "at", "kind", "generation", "epoch" and what else there is to say; NULL,
 ///                    with STANDFAST_OK, when the time-out passed first. Free with standfast_reply_free().
-/// @return STANDFAST_OK; an error once the event "closed" was read.
+/// @return STANDFAST_OK; STANDFAST_ERR_END_OF_STREAM once the event "closed" was read.
 ///
 /// Threads: any. The readers of one client share one position. Blocks up to timeout_ms.
 #[unsafe(no_mangle)]

@@ -10,12 +10,12 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Once};
 
-use standfast::{Client, Error, ErrorKind, Result, Subscription};
+use standfast::{Client, Error, ErrorKind, Queue, Result, Subscription};
 
 use crate::arena::Arena;
 use crate::client::standfast_client;
 use crate::options::{OpenOptions, standfast_options};
-use crate::queue::{CommandQueue, standfast_queue};
+use crate::queue::standfast_queue;
 use crate::reply::standfast_reply;
 use crate::subscription::{ChannelList, standfast_channels, standfast_subscription};
 
@@ -46,7 +46,7 @@ handles! {
     standfast_client => Client, Client, clients;
     standfast_channels => ChannelList, Channels, channels;
     standfast_subscription => Subscription, Subscription, subscriptions;
-    standfast_queue => CommandQueue, Queue, queues;
+    standfast_queue => Queue, Queue, queues;
 }
 
 /// The type of a handle. Never 0, so that a handle is neither NULL nor an address of a user's process.
@@ -281,7 +281,7 @@ pub(crate) struct Tables {
     clients: Table<Client>,
     channels: Table<ChannelList>,
     subscriptions: Table<Subscription>,
-    queues: Table<CommandQueue>,
+    queues: Table<Queue>,
     replies: Table<Arena>,
     large_replies: Table<Arena>,
 }

@@ -2,11 +2,8 @@
 //! each, by waiting or when the descriptor becomes readable. The core drives the commands.
 
 use std::ffi::{c_char, c_int};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
-use std::time::{Duration, Instant};
 
-use standfast::{Completion, Error, ErrorKind, Queue, Request, Result};
+use standfast::{Queue, Request};
 
 use crate::client::standfast_client;
 use crate::error::{self, STANDFAST_OK, standfast_status};
@@ -17,77 +14,6 @@ use crate::{boundary, handle};
 /// A queue of commands under way and of their results.
 pub struct standfast_queue {
     _private: [u8; 0],
-}
-
-/// What stands behind a [`standfast_queue`]: the core's queue, and a way for threads to wait on it.
-pub(crate) struct CommandQueue {
-    queue: Queue,
-    waiters: Arc<Waiters>,
-    closed: AtomicBool,
-}
-
-/// Counts the rings of the queue's bell, so that a waiting thread sees that there was one since it last looked.
-#[derive(Default)]
-struct Waiters {
-    rings: Mutex<u64>,
-    rung: Condvar,
-}
-
-impl Waiters {
-    fn ring(&self) {
-        *self.rings.lock().unwrap_or_else(|poison| poison.into_inner()) += 1;
-        self.rung.notify_all();
-    }
-
-    fn count(&self) -> u64 {
-        *self.rings.lock().unwrap_or_else(|poison| poison.into_inner())
-    }
-
-    /// Wait until there was a ring after the counted ones. `false` when the deadline passed first.
-    fn wait(&self, counted: u64, deadline: Option<Instant>) -> bool {
-        let mut rings = self.rings.lock().unwrap_or_else(|poison| poison.into_inner());
-        while *rings == counted {
-            rings = match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
-                Some(left) if left.is_zero() => return false,
-                Some(left) => self.rung.wait_timeout(rings, left).unwrap_or_else(|poison| poison.into_inner()).0,
-                None => self.rung.wait(rings).unwrap_or_else(|poison| poison.into_inner()),
-            };
-        }
-        true
-    }
-}
-
-impl CommandQueue {
-    fn new(queue: Queue) -> CommandQueue {
-        let waiters = Arc::new(Waiters::default());
-        let bell = Arc::clone(&waiters);
-        queue.bell().on_ring(move || bell.ring());
-        CommandQueue { queue, waiters, closed: AtomicBool::new(false) }
-    }
-
-    fn next(&self, timeout: Option<Duration>) -> Result<Option<Completion>> {
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        loop {
-            // Counted before looking: a ring in between ends the wait at once.
-            let counted = self.waiters.count();
-            let closed = self.closed.load(Ordering::Acquire);
-            if let Some(completion) = self.queue.take(1).pop() {
-                return Ok(Some(completion));
-            }
-            if closed {
-                return Err(Error::new(ErrorKind::EndOfStream, "the queue is closed and there are no more results"));
-            }
-            if !self.waiters.wait(counted, deadline) {
-                return Ok(None);
-            }
-        }
-    }
-
-    fn close(&self) {
-        self.queue.close();
-        self.closed.store(true, Ordering::Release);
-        self.waiters.ring();
-    }
 }
 
 /// Open a queue for commands of this client.
@@ -103,7 +29,7 @@ pub unsafe extern "C" fn standfast_queue_open(
     boundary::status(|caller| {
         let out = caller.out(out, std::ptr::null_mut(), "out")?;
         let queue = Queue::open(&*handle::find(client)?)?;
-        out.set(handle::insert(CommandQueue::new(queue))?);
+        out.set(handle::insert(queue)?);
         Ok(())
     })
 }
@@ -126,8 +52,17 @@ pub unsafe extern "C" fn standfast_queue_send(
     boundary::status(|caller| {
         let queue = handle::find(queue)?;
         let request = Request::new(caller.arguments(argc, argv, argvlen)?)?;
-        queue.queue.submit(request, boundary::command_timeout(timeout_ms)?, tag)
+        queue.submit(request, boundary::command_timeout(timeout_ms)?, tag)
     })
+}
+
+/// The wait of standfast_connect() without waiting: for the first master, up to the option "connect_deadline". The result comes
+/// through the queue of a client that was made by standfast_client_open().
+///
+/// Never blocks.
+#[unsafe(no_mangle)]
+pub extern "C" fn standfast_queue_connected(queue: *const standfast_queue, tag: u64) -> standfast_status {
+    boundary::status(|_| handle::find(queue)?.submit_connected(tag))
 }
 
 /// standfast_client_wait_ready() without waiting: the result comes through the queue.
@@ -139,7 +74,7 @@ pub extern "C" fn standfast_queue_wait_ready(
     timeout_ms: i64,
     tag: u64,
 ) -> standfast_status {
-    boundary::status(|_| handle::find(queue)?.queue.submit_wait_ready(boundary::wait_timeout(timeout_ms)?, tag))
+    boundary::status(|_| handle::find(queue)?.submit_wait_ready(boundary::wait_timeout(timeout_ms)?, tag))
 }
 
 /// standfast_subscription_ready() without waiting: the result comes through the queue.
@@ -155,7 +90,7 @@ pub extern "C" fn standfast_queue_subscription_ready(
     boundary::status(|_| {
         let queue = handle::find(queue)?;
         let subscription = handle::find(subscription)?;
-        queue.queue.submit_subscription_ready(&subscription, boundary::wait_timeout(timeout_ms)?, tag)
+        queue.submit_subscription_ready(&subscription, boundary::wait_timeout(timeout_ms)?, tag)
     })
 }
 
@@ -184,7 +119,7 @@ pub unsafe extern "C" fn standfast_queue_next(
         let status = caller.out(status, STANDFAST_OK, "status")?;
         let reply = caller.out(reply, std::ptr::null_mut(), "reply")?;
         let queue = handle::find(queue)?;
-        if let Some(completion) = queue.next(boundary::wait_timeout(timeout_ms)?)? {
+        if let Some(completion) = queue.next_blocking(boundary::wait_timeout(timeout_ms)?, None)? {
             tag.set(completion.tag);
             match completion.result.and_then(reply::insert) {
                 Ok(handle) => reply.set(handle),
@@ -195,15 +130,15 @@ pub unsafe extern "C" fn standfast_queue_next(
     })
 }
 
-/// Give a command up: its result never comes. Whether it is executed is unknown.
+/// Give a command or a wait up: its result does not come any more.
 ///
-/// Never blocks. A tag that is not under way is ignored.
+/// @return STANDFAST_ERR_CANCELLED when the command was certainly not executed, STANDFAST_ERR_MAYBE_EXECUTED when it had been
+/// sent; STANDFAST_OK when nothing with this tag is under way, as its result has come already.
+///
+/// Never blocks.
 #[unsafe(no_mangle)]
 pub extern "C" fn standfast_queue_cancel(queue: *const standfast_queue, tag: u64) -> standfast_status {
-    boundary::status(|_| {
-        handle::find(queue)?.queue.cancel(tag);
-        Ok(())
-    })
+    boundary::status(|_| handle::find(queue)?.cancel(tag).map_or(Ok(()), Err))
 }
 
 /// A descriptor for poll(): readable while standfast_queue_next() has something to say. Never read it, never close it; it
@@ -214,7 +149,7 @@ pub extern "C" fn standfast_queue_cancel(queue: *const standfast_queue, tag: u64
 /// Never blocks.
 #[unsafe(no_mangle)]
 pub extern "C" fn standfast_queue_fd(queue: *const standfast_queue) -> c_int {
-    boundary::value(-1, |_| handle::find(queue)?.queue.bell().descriptor())
+    boundary::value(-1, |_| handle::find(queue)?.bell().descriptor())
 }
 
 /// Close a queue: what is under way is given up; results that have arrived can still be read, then standfast_queue_next()

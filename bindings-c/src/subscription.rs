@@ -4,7 +4,7 @@
 use std::ffi::{c_char, c_int, c_void};
 use std::sync::{Mutex, MutexGuard};
 
-use standfast::{Channels, Config, Error, ErrorKind, Result, Subscription};
+use standfast::{Channels, Subscription};
 
 use crate::client::standfast_client;
 use crate::error::standfast_status;
@@ -36,26 +36,6 @@ impl ChannelList {
         let mut channels = self.lock();
         *channels = how(channels.clone());
     }
-}
-
-/// A setting of a subscription, read by the core as the option of a client that it overrides.
-fn setting(name: &str, value: &str) -> Result<impl FnOnce(Channels) -> Channels> {
-    let mut scratch = Config::from_url("redis://nowhere")?;
-    scratch.set(name, value)?;
-    let name = match name {
-        "subscription_items" | "subscription_bytes" | "overflow" => name.to_owned(),
-        _ => {
-            return Err(Error::new(
-                ErrorKind::UnknownOption,
-                format!("{name} is an option of clients, not of subscriptions"),
-            ));
-        }
-    };
-    Ok(move |channels: Channels| match name.as_str() {
-        "subscription_items" => channels.items(scratch.options().subscription_items),
-        "subscription_bytes" => channels.bytes(scratch.options().subscription_bytes),
-        _ => channels.overflow(scratch.options().overflow),
-    })
 }
 
 /// Make an empty list of channels.
@@ -125,9 +105,7 @@ pub unsafe extern "C" fn standfast_channels_set(
     boundary::status(|caller| {
         let channels = handle::find(channels)?;
         let (name, value) = (caller.text(name, "name")?, caller.text(value, "value")?);
-        let change = setting(name, value)?;
-        channels.change(change);
-        Ok(())
+        channels.lock().set(name, value)
     })
 }
 

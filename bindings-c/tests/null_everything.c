@@ -121,6 +121,7 @@ static void queues(void) {
     NULL_ARGUMENT(standfast_queue_open(NULL, &queue));
     NULL_ARGUMENT(standfast_queue_send(NULL, 0, NULL, NULL, 0, 0));
     NULL_ARGUMENT(standfast_queue_send(NULL, 1, argv, NULL, STANDFAST_DEFAULT_TIMEOUT, 1));
+    NULL_ARGUMENT(standfast_queue_connected(NULL, 0));
     NULL_ARGUMENT(standfast_queue_wait_ready(NULL, 0, 0));
     NULL_ARGUMENT(standfast_queue_subscription_ready(NULL, NULL, 0, 0));
     NULL_ARGUMENT(standfast_queue_next(NULL, 0, NULL, NULL, NULL));

@@ -71,6 +71,9 @@ static void waits(const standfast_client *client, const standfast_queue *queue) 
     CHECK_OK(standfast_queue_wait_ready(queue, PATIENCE_MS, 11));
     CHECK_OK(standfast_reply_free(next(queue, &tag, STANDFAST_OK)));
     CHECK(tag == 11);
+    CHECK_OK(standfast_queue_connected(queue, 13));
+    CHECK_OK(standfast_reply_free(next(queue, &tag, STANDFAST_OK)));
+    CHECK(tag == 13);
     CHECK_OK(standfast_queue_subscription_ready(queue, subscription, PATIENCE_MS, 12));
     CHECK_OK(standfast_reply_free(next(queue, &tag, STANDFAST_OK)));
     CHECK(tag == 12);
@@ -81,8 +84,12 @@ static void waits(const standfast_client *client, const standfast_queue *queue) 
 static void cancel(const standfast_client *client, const standfast_queue *queue) {
     const char *pop[] = {"BLPOP", "c:cancelled", "0"};
     uint64_t tag;
+    standfast_status status;
     standfast_reply *reply;
     CHECK_OK(standfast_queue_send(queue, 3, pop, NULL, STANDFAST_NO_TIMEOUT, 21));
+    status = standfast_queue_cancel(queue, 21);
+    CHECK(status == STANDFAST_ERR_CANCELLED || status == STANDFAST_ERR_MAYBE_EXECUTED);
+    CHECK(standfast_error_code(standfast_last_error()) == status);
     CHECK_OK(standfast_queue_cancel(queue, 21));
     CHECK_OK(standfast_queue_cancel(queue, 12345));
     send_echo(queue, 22);
