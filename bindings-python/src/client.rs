@@ -86,12 +86,10 @@ impl Client {
             for pattern in names(patterns, "pattern")? {
                 wanted = wanted.pattern(pattern);
             }
-            if !options.is_empty() {
-                // The client's own options of the same names check the values and say what is wrong with them.
-                let mut config = self.inner.config().clone();
-                apply(&mut config, options)?;
-                let own = config.options();
-                wanted = wanted.items(own.subscription_items).bytes(own.subscription_bytes).overflow(own.overflow);
+            for (name, value) in options {
+                let name: String = name.extract()?;
+                let kind = Config::option_kind(&name).or_raise(py)?;
+                wanted.set(&name, option_value(&name, kind, &value)?).or_raise(py)?;
             }
             Ok(Subscription::new(self.inner.subscribe(wanted).or_raise(py)?, decode))
         })

@@ -116,7 +116,7 @@ impl LoopDriver {
 
     /// The future is done when the client is connected, as far as its options ask for that.
     fn connected<'py>(&self, py: Python<'py>) -> PyResult<(u64, Bound<'py, PyAny>)> {
-        boundary(py, || self.promise(py, false, |tag| self.queue.submit_wait_ready(None, tag)))
+        boundary(py, || self.promise(py, false, |tag| self.queue.submit_connected(tag)))
     }
 
     /// The future is done when the server has confirmed the subscription.

@@ -199,13 +199,12 @@ pub(crate) fn reply<'py>(py: Python<'py>, value: Value, decode: bool) -> PyResul
             }
             set.into_any()
         }
-        Value::ServerError(error) => {
-            let text =
-                error.details().map_or_else(|| error.code().to_owned(), |text| format!("{} {text}", error.code()));
-            exception(py, &Error::new(ErrorKind::ReplyError, text))?
-        }
+        Value::ServerError(error) => exception(py, &Error::from_reply(&error))?,
         _ => {
-            return Err(raised(py, &Error::new(ErrorKind::Internal, "a kind of reply that this binding does not know")));
+            return Err(raised(
+                py,
+                &Error::new(ErrorKind::Internal, "a kind of reply that this binding does not know"),
+            ));
         }
     })
 }
