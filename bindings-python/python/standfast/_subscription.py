@@ -29,8 +29,8 @@ class Subscription(Generic[TextT]):
             timeout: Seconds; 0 looks only, ``None`` waits for ever.
 
         Raises:
-            NetworkTimeoutError: The timeout passed.
-            SubscriptionError: The server refused, or the subscription was closed.
+            SubscriptionError: ``SubscribeFailed`` when the server refused or the timeout passed, ``EndOfStream`` when the
+                subscription was closed.
         """
         self._native.ready(timeout)
 
