@@ -7,6 +7,8 @@ const { Stream, disposable, iterate } = require('./stream.js');
 const { Subscription } = require('./subscription.js');
 const { toOptions, toSignal, typeName } = require('./values.js');
 
+const SET = ['ex', 'px', 'nx', 'xx', 'timeout', 'buffers', 'signal'];
+
 class Client {
   #session;
 
@@ -30,7 +32,7 @@ class Client {
   }
 
   async set(key, value, options) {
-    const { ex, px, nx, xx, ...rest } = toOptions(options, undefined, 'set');
+    const { ex, px, nx, xx, ...rest } = toOptions(options, SET, 'set');
     const args = ['SET', key, value];
     if (ex !== undefined) args.push('EX', ex);
     if (px !== undefined) args.push('PX', px);
