@@ -19,12 +19,11 @@ export interface RawError {
 }
 
 export class NativeClient {
-  readonly connectDeadline: number | null;
   readonly closed: boolean;
   submit(args: (string | Uint8Array)[], timeout: number | undefined, tag: number): void;
-  submitWaitReady(timeout: number | undefined, tag: number): void;
+  submitConnected(tag: number): void;
   submitSubscriptionReady(subscription: NativeSubscription, timeout: number | undefined, tag: number): void;
-  cancel(tag: number): void;
+  cancel(tag: number): RawError | null;
   /** tag, failed, reply or error; and so on. */
   take(max: number): (number | boolean | Reply | RawError)[];
   subscribe(names: (string | Uint8Array)[], patterns: boolean, options: object, buffers: boolean): NativeSubscription;

@@ -100,13 +100,11 @@ async function connect(url, options) {
   const { signal, ...config } = toOptions(options, undefined, 'connect');
   toSignal(signal);
   const session = new Session(url, config);
-  if (session.connectDeadline !== null) {
-    try {
-      await session.ready(session.connectDeadline, signal);
-    } catch (error) {
-      await session.close();
-      throw error;
-    }
+  try {
+    await session.connected(signal);
+  } catch (error) {
+    await session.close();
+    throw error;
   }
   return new Client(session);
 }

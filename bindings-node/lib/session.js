@@ -34,9 +34,9 @@ class Session {
     });
   }
 
-  /** Fulfilled when there is a master. */
-  ready(timeout, signal) {
-    return this.#submit(signal, false, 'the wait', (tag) => this.#native.submitWaitReady(toTimeout(timeout), tag));
+  /** What `connect` waits for: the first master, unless it connects in the background. */
+  connected(signal) {
+    return this.#submit(signal, false, 'connecting', (tag) => this.#native.submitConnected(tag));
   }
 
   /** Fulfilled when the server has confirmed a subscription. */
@@ -54,7 +54,7 @@ class Session {
       start(tag);
       const entry = { resolve, reject, signal, abort: undefined };
       if (signal) {
-        entry.abort = () => this.#abort(tag, what);
+        entry.abort = () => this.#abort(tag);
         signal.addEventListener('abort', entry.abort, { once: true });
       }
       this.#pending.set(tag, entry);
@@ -62,14 +62,11 @@ class Session {
     });
   }
 
-  #abort(tag, what) {
+  #abort(tag) {
     const { signal } = this.#pending.get(tag);
-    this.#native.cancel(tag);
-    // What was on its way to the server may have been executed; the core does not say yet how far it came.
-    const error = what === 'the command'
-      ? failure('MaybeExecuted', 'the command was aborted after it was handed over; it may have been executed', { cause: signal.reason })
-      : aborted(signal, what);
-    this.#settled(tag)?.resolve(rejectLater(error));
+    const told = this.#native.cancel(tag);
+    // Nothing told: it is done already, and its answer is on its way.
+    if (told !== null) this.#settled(tag).resolve(rejectLater(new StandfastError(told, { cause: signal.reason })));
   }
 
   #settled(tag) {
@@ -129,11 +126,6 @@ class Session {
 
   nodes() {
     return this.#native.nodes();
-  }
-
-  /** How long to wait for the first master; null when not at all. */
-  get connectDeadline() {
-    return this.#native.connectDeadline;
   }
 
   get closed() {

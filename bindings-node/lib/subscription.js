@@ -6,6 +6,9 @@ const { Stream, disposable, iterate } = require('./stream.js');
 const { toArgument, toOptions } = require('./values.js');
 
 const WAITING = ['signal'];
+// The core's names for them: the client has options of the same names, which are the defaults.
+const OPTIONS = { items: 'subscription_items', bytes: 'subscription_bytes', overflow: 'overflow' };
+const KNOWN = [...Object.keys(OPTIONS), 'buffers'];
 
 class Subscription {
   #session;
@@ -14,10 +17,11 @@ class Subscription {
   #closed = false;
 
   constructor(session, names, patterns, options) {
-    const { buffers, ...rest } = toOptions(options, undefined, 'a subscription');
+    const given = toOptions(options, KNOWN, 'a subscription');
+    const queue = Object.fromEntries(Object.entries(OPTIONS).map(([name, long]) => [long, given[name]]));
     const list = (Array.isArray(names) ? names : [names]).map((name, at) => toArgument(name, `${patterns ? 'pattern' : 'channel'} ${at + 1}`));
     this.#session = session;
-    this.#native = session.subscribe(list, patterns, rest, buffers === true);
+    this.#native = session.subscribe(list, patterns, queue, given.buffers === true);
     this.#stream = new Stream(session, this.#native, true);
   }
 

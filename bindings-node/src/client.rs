@@ -9,11 +9,11 @@ use napi::bindgen_prelude::{Array, BufferSlice, Either, Function, Object, Unknow
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status};
 use napi_derive::napi;
-use standfast::{Bell, Client, Completion, Config, ConnectPolicy, Error, ErrorKind, Queue, Request};
+use standfast::{Bell, Client, Completion, Config, Error, ErrorKind, Queue, Request};
 
 use crate::errors::{Makers, describe, guard};
 use crate::subscription::{NativeEvents, NativeSubscription, channels};
-use crate::values::{Bytes, Converter, command_timeout, set_options, wait_timeout};
+use crate::values::{Bytes, Converter, command_timeout, each_option, wait_timeout};
 
 /// Wakes the JavaScript thread: weak, so that an idle client does not keep the process alive, and one place long, because one
 /// wake-up that has not been served yet is as good as many.
@@ -61,7 +61,7 @@ pub(crate) fn open(
     let wake = Arc::new(wake);
     let (client, queue) = guard(env, &makers, || {
         let mut config = Config::from_url(&url)?;
-        set_options(&mut config, &options)?;
+        each_option(&options, |name, value| config.set(name, value))?;
         if config.options().client_name.is_empty() {
             config.set("client_name", format!("standfast:node:{}", standfast::VERSION))?;
         }
@@ -75,16 +75,6 @@ pub(crate) fn open(
 
 #[napi]
 impl NativeClient {
-    /// How long `connect` waits for the first master, in milliseconds; nothing when it connects in the background.
-    #[napi(getter, catch_unwind)]
-    pub fn connect_deadline(&self) -> Option<f64> {
-        let options = self.client.config().options();
-        match options.connect {
-            ConnectPolicy::Wait => Some(options.connect_deadline.as_secs_f64() * 1e3),
-            ConnectPolicy::Background => None,
-        }
-    }
-
     /// Whether it was closed.
     #[napi(getter, catch_unwind)]
     pub fn closed(&self) -> bool {
@@ -106,10 +96,10 @@ impl NativeClient {
         })
     }
 
-    /// Wait for a master. The completion is taken under this tag.
+    /// Wait as `connect` does: for the first master, or not at all. The completion is taken under this tag.
     #[napi(catch_unwind)]
-    pub fn submit_wait_ready(&self, env: &Env, timeout: Option<f64>, tag: f64) -> napi::Result<()> {
-        guard(env, &self.makers, || Ok(self.queue.submit_wait_ready(wait_timeout(timeout)?, tag as u64)?))
+    pub fn submit_connected(&self, env: &Env, tag: f64) -> napi::Result<()> {
+        guard(env, &self.makers, || Ok(self.queue.submit_connected(tag as u64)?))
     }
 
     /// Wait until a subscription is confirmed. The completion is taken under this tag.
@@ -127,12 +117,13 @@ impl NativeClient {
         })
     }
 
-    /// Give up: nothing will be taken under this tag.
+    /// Give up. The description of what the caller is to be told, and nothing will be taken under this tag; nothing when it
+    /// is done already and can be taken.
     #[napi(catch_unwind)]
-    pub fn cancel(&self, env: &Env, tag: f64) -> napi::Result<()> {
-        guard(env, &self.makers, || {
-            self.queue.cancel(tag as u64);
-            Ok(())
+    pub fn cancel<'env>(&self, env: &'env Env, tag: f64) -> napi::Result<Option<Object<'env>>> {
+        guard(env, &self.makers, || match self.queue.cancel(tag as u64) {
+            Some(error) => Ok(Some(describe(env, &error)?)),
+            None => Ok(None),
         })
     }
 
@@ -173,7 +164,7 @@ impl NativeClient {
         buffers: bool,
     ) -> napi::Result<NativeSubscription> {
         guard(env, &self.makers, || {
-            let channels = channels(&names, patterns, self.client.config(), &options)?;
+            let channels = channels(&names, patterns, &options)?;
             let subscription = self.client.subscribe(channels)?;
             ring(subscription.bell(), &self.wake);
             let bytes = if buffers { Bytes::Buffers } else { Bytes::Text };
@@ -218,12 +209,9 @@ impl NativeClient {
 }
 
 impl Drop for NativeClient {
+    /// The collector and the end of a worker come here without a call to close. Nothing here waits, and no panic leaves.
     fn drop(&mut self) {
-        // The collector and the end of a worker come here without a call to close; a panic must not reach them.
-        let _ = catch_unwind(AssertUnwindSafe(|| {
-            self.queue.close();
-            self.client.close();
-        }));
+        let _ = catch_unwind(AssertUnwindSafe(|| self.queue.close()));
     }
 }
 

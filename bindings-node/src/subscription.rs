@@ -4,12 +4,12 @@
 use std::rc::Rc;
 
 use napi::Env;
-use napi::bindgen_prelude::{Array, JsObjectValue, Object, Unknown};
+use napi::bindgen_prelude::{Array, Object};
 use napi_derive::napi;
-use standfast::{Channels, Config, Error, ErrorKind, Events, Item, Result, Subscription, Tree};
+use standfast::{Channels, Events, Item, Result, Subscription, Tree};
 
 use crate::errors::{Failure, Makers, guard};
-use crate::values::{Bytes, Converter, option_value};
+use crate::values::{Bytes, Converter, each_option};
 
 /// Once a batch holds this many bytes it is handed over: what waits in JavaScript is in no queue with a bound.
 const BATCH_BYTES: usize = 256 * 1024;
@@ -105,40 +105,9 @@ fn batch<'env>(
     Ok(list)
 }
 
-/// The options of a subscription, under the names that they have for a client: the client's are the defaults.
-const OPTIONS: [(&str, &str); 3] =
-    [("items", "subscription_items"), ("bytes", "subscription_bytes"), ("overflow", "overflow")];
-
-pub(crate) fn channels<N: AsRef<[u8]>>(
-    names: &[N],
-    patterns: bool,
-    config: &Config,
-    options: &Object<'_>,
-) -> Result<Channels, Failure> {
+/// What to subscribe to. The options have the names that they have for a client: the client's are the defaults.
+pub(crate) fn channels<N: AsRef<[u8]>>(names: &[N], patterns: bool, options: &Object<'_>) -> Result<Channels, Failure> {
     let mut channels = if patterns { Channels::patterns(names) } else { Channels::new(names) };
-    // A copy of the configuration checks the values, so that there is one place that knows ranges and words.
-    let mut checked = config.clone();
-    for name in Object::keys(options)? {
-        let value: Unknown<'_> = options.get_named_property_unchecked(&name)?;
-        if value.get_type()? == napi::ValueType::Undefined {
-            continue;
-        }
-        let Some((_, long)) = OPTIONS.iter().find(|(short, _)| *short == name) else {
-            let known = OPTIONS.map(|(short, _)| short).join(", ");
-            let shown: String = name.chars().take(40).collect();
-            return Err(Error::new(
-                ErrorKind::UnknownOption,
-                format!("there is no option {shown:?} of a subscription; known are buffers, {known}"),
-            )
-            .into());
-        };
-        checked.set(long, option_value(long, value)?)?;
-        let known = checked.options();
-        channels = match *long {
-            "subscription_items" => channels.items(known.subscription_items),
-            "subscription_bytes" => channels.bytes(known.subscription_bytes),
-            _ => channels.overflow(known.overflow),
-        };
-    }
+    each_option(options, |name, value| channels.set(name, value))?;
     Ok(channels)
 }

@@ -8,7 +8,7 @@ use napi::bindgen_prelude::{
 use napi::{Env, JsValue, ValueType};
 use standfast::{Config, Error, ErrorKind, OptionKind, OptionValue, Timeout, Tree, Value};
 
-use crate::errors::{Failure, Makers};
+use crate::errors::{Failure, Maker, Makers, describe};
 
 /// What bytes from the server become.
 #[derive(Clone, Copy)]
@@ -50,22 +50,15 @@ impl<'env> Converter<'env> {
                 self.make(&self.makers.map, self.list(flat)?.to_unknown())
             }
             Value::Attribute { data, .. } => self.reply(*data),
-            Value::ServerError(error) => self.server_error(error.code(), error.details().unwrap_or_default()),
+            // An error inside an array is a value of it, not a failure of the command.
+            Value::ServerError(error) => {
+                self.make(&self.makers.error, describe(self.env, &Error::from_reply(&error))?.to_unknown())
+            }
             // The enum may grow; a value that nobody knows here must not pass for another one.
             other => {
                 Err(napi::Error::from_reason(format!("a reply of unknown type: {:?}", std::mem::discriminant(&other))))
             }
         }
-    }
-
-    /// An error inside an array is a value of it, not a failure of the command.
-    fn server_error(&self, code: &str, text: &str) -> napi::Result<Unknown<'env>> {
-        let mut raw = Object::new(self.env)?;
-        raw.set("name", ErrorKind::ReplyError.name())?;
-        raw.set("message", format!("{code} {text}").trim_end())?;
-        raw.set("serverCode", code)?;
-        raw.set("serverText", text)?;
-        self.make(&self.makers.error, raw.to_unknown())
     }
 
     pub(crate) fn report(&self, tree: Tree) -> napi::Result<Unknown<'env>> {
@@ -110,7 +103,7 @@ impl<'env> Converter<'env> {
         value.into_unknown(self.env)
     }
 
-    fn make(&self, maker: &crate::errors::Maker, of: Unknown<'env>) -> napi::Result<Unknown<'env>> {
+    fn make(&self, maker: &Maker, of: Unknown<'env>) -> napi::Result<Unknown<'env>> {
         self.makers.make(self.env, maker, of)
     }
 
@@ -171,7 +164,7 @@ fn snake_case(name: &str) -> String {
 }
 
 /// A length of time that a user wrote as milliseconds.
-pub(crate) fn duration(millis: f64) -> Option<Duration> {
+fn duration(millis: f64) -> Option<Duration> {
     Duration::try_from_secs_f64(millis / 1e3).ok()
 }
 
@@ -202,21 +195,24 @@ fn invalid(text: &str) -> Error {
     Error::new(ErrorKind::InvalidArgument, text)
 }
 
-/// Set every option of a JavaScript object, `commandTimeout` as `command_timeout`. What is `undefined` was not given.
-pub(crate) fn set_options(config: &mut Config, options: &Object<'_>) -> Result<(), Failure> {
+/// Hand every option of a JavaScript object to the core, `commandTimeout` as `command_timeout`. What is `undefined` was not
+/// given.
+pub(crate) fn each_option(
+    options: &Object<'_>,
+    mut set: impl FnMut(&str, OptionValue) -> Result<(), Error>,
+) -> Result<(), Failure> {
     for name in Object::keys(options)? {
         let value: Unknown<'_> = options.get_named_property_unchecked(&name)?;
         if value.get_type()? != ValueType::Undefined {
             let name = snake_case(&name);
-            let value = option_value(&name, value)?;
-            config.set(&name, value)?;
+            set(&name, option_value(&name, value)?)?;
         }
     }
     Ok(())
 }
 
 /// One option's value as the core takes it. Types only: ranges and words are the core's.
-pub(crate) fn option_value(name: &str, value: Unknown<'_>) -> Result<OptionValue, Failure> {
+fn option_value(name: &str, value: Unknown<'_>) -> Result<OptionValue, Failure> {
     let kind = Config::option_kind(name)?;
     let refused =
         |takes: &str| Failure::from(Error::new(ErrorKind::InvalidOption, format!("option {name} takes {takes}")));

@@ -66,7 +66,7 @@ describe('commands', () => {
     assert.equal(await script('true'), true);
     assert.equal(await script('{big_number="1234567890123456789012345678901234567890"}'), 1234567890123456789012345678901234567890n);
     assert.equal(await script('{verbatim_string={string="text", format="txt"}}'), 'text');
-    assert.deepEqual(await script('{1, {2, "three"}, false}'), [1, [2, 'three'], null]);
+    assert.deepEqual(await client.execute('EVAL', 'return {1, {2, "three"}, false}', 0), [1, [2, 'three'], null]);
   });
 
   test('an error inside an array is a value', async () => {

@@ -34,7 +34,7 @@ describe('what is wrong before anything is dialled', () => {
     ['localhost:6379', /position 0/],
     ['http://h/m', /unknown scheme/],
     ['redis+sentinel://', /host is missing, at position 17/],
-    ['redis+sentinel://s1', /master name is missing, at position 19/],
+    ['redis+sentinel://s1', /master name is missing.*at position 19/],
     ['redis+sentinel://s1/m/1/2', /segment too many, at position 23/],
     ['redis+sentinel://s1:port/m', /port/],
     ['redis+sentinel://s1/m%zz', /hexadecimal/],
@@ -181,7 +181,7 @@ describe('what a caller does wrong', () => {
     assert.throws(() => client.subscribe([]), { name: 'InvalidArgument' });
   });
   test('an option that no subscription has', () => {
-    assert.throws(() => client.subscribe('c', { colour: 1 }), { name: 'UnknownOption', message: /colour/ });
+    assert.throws(() => client.subscribe('c', { colour: 1 }), { name: 'InvalidArgument', message: /colour.*overflow/ });
     assert.throws(() => client.subscribe('c', { overflow: 'explode' }), { name: 'InvalidOption', message: /drop_oldest/ });
     assert.throws(() => client.subscribe('c', { items: 0 }), { name: 'InvalidOption', message: /subscription_items/ });
   });
