@@ -31,11 +31,10 @@ pub(crate) fn faces(repo: &Repo, quick: bool) -> Result<Vec<Face>> {
 
 /// Run the tests that compare generated files with their sources, and let them write instead of complain.
 pub(crate) fn codegen(repo: &Repo) -> Result<ExitCode> {
-    for package in ["standfast-c", "standfast-drift"] {
-        let mut command = match package {
-            "standfast-c" => repo.cargo(&["test", "--package", package, "--test", "header"]),
-            _ => repo.cargo(&["test", "--package", package, "--test", "readme", "--test", "tables"]),
-        };
+    let header = ["test", "--quiet", "--package", "standfast-c", "--lib", "header"];
+    let documents = ["test", "--quiet", "--package", "standfast-drift", "--test", "tables", "--test", "readme"];
+    for words in [&header[..], &documents[..]] {
+        let mut command = repo.cargo(words);
         command.env("UPDATE", "1");
         let line = run::shown(&command);
         println!("UPDATE=1 {line}");
@@ -44,6 +43,6 @@ pub(crate) fn codegen(repo: &Repo) -> Result<ExitCode> {
             bail!("`UPDATE=1 {line}` ended with {status}");
         }
     }
-    println!("See `git diff`.");
+    println!("`git diff` shows what has changed.");
     Ok(ExitCode::SUCCESS)
 }

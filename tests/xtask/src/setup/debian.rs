@@ -1,4 +1,4 @@
-//! Programs that come as Debian packages: servers, compilers, mono, valgrind.
+//! Programs that come as Debian packages: servers, compilers, interpreters, valgrind.
 //!
 //! A program on `PATH` is good enough, wherever it comes from. apt-get is called as root or through passwordless sudo;
 //! otherwise the user gets the command to run.
@@ -23,6 +23,8 @@ const PROGRAMS: &[(Need, &str, &str)] = &[
     (Need::Mono, "mcs", "mono-mcs"),
     (Need::Mono, "mono", "mono-runtime"),
     (Need::Python, "python3", "python3"),
+    (Need::Node, "node", "nodejs"),
+    (Need::Node, "npm", "npm"),
 ];
 
 pub(super) fn ensure(repo: &Repo, needs: &[Need]) -> Result<()> {

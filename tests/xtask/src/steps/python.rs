@@ -10,7 +10,7 @@ pub(super) fn steps(repo: &Repo) -> Vec<Step> {
         build(repo),
         Step::test("python", module(repo, &["pytest", "-q", "--color=no", "-p", "no:cacheprovider"]), Counter::Pytest)
             .after(&["build-python", "build-lab"]),
-        Step::test("python-types", module(repo, &["mypy", "--strict", "python/standfast"]), Counter::One),
+        Step::test("python-types", module(repo, &["mypy", "--strict"]), Counter::One),
         Step::test("python-stubs", module(repo, &["mypy.stubtest", "standfast"]), Counter::One)
             .after(&["build-python"]),
     ]
