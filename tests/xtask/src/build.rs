@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 use crate::{
-    faces::{self, Face},
+    demo::FaceSpec,
+    faces,
     progress::Progress,
     repo::Repo,
     run::{self, Ended},
@@ -13,7 +14,7 @@ use crate::{
 };
 
 /// Build every face of the demo and return them, or stop with the end of the log of what could not be built.
-pub(crate) fn faces(repo: &Repo, quick: bool) -> Result<Vec<Face>> {
+pub(crate) fn faces(repo: &Repo, quick: bool) -> Result<Vec<FaceSpec>> {
     let logs = repo.output("build")?;
     for step in steps::for_demo(repo, quick)? {
         let mut progress = Progress::start(step.name.replace("build-", "building "));

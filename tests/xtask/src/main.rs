@@ -83,8 +83,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Task::Demo { quick } => {
             setup::ensure(&repo, &setup::for_demo(quick))?;
             let faces = build::faces(&repo, quick)?;
-            let out = repo.fresh_output("demo")?;
-            demo::run(demo::DemoArgs { quick, faces, out })
+            demo::run(demo::DemoArgs { faces, out_dir: repo.fresh_output("demo")? })
         }
         Task::Test { area } => {
             setup::ensure(&repo, &setup::for_test(area))?;
