@@ -1,6 +1,9 @@
 //! The faces of the demo: one program for each language, all with the same arguments.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Result, bail};
 
@@ -27,8 +30,12 @@ fn face(repo: &Repo, name: &str, words: Vec<PathBuf>) -> Result<FaceSpec> {
         bail!("the face {name} cannot run: {} is missing", missing.display());
     }
     let command = repo.with_library(repo.command(&words[0]));
-    let env = command.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect();
-    Ok(FaceSpec { name: name.to_owned(), command: words.into_iter().map(Into::into).collect(), env })
+    let env = command.get_envs().filter_map(|(key, value)| Some((text(key), text(value?)))).collect();
+    Ok(FaceSpec { name: name.to_owned(), command: words.iter().map(|word| text(word.as_os_str())).collect(), env })
+}
+
+fn text(word: &OsStr) -> String {
+    word.to_string_lossy().into_owned()
 }
 
 /// A bare word is looked up on `PATH` when it is started; the set-up has seen to it.
