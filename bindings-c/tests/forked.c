@@ -43,7 +43,10 @@ int main(int argc, char **argv) {
     CHECK(child >= 0);
     if (child == 0) {
         in_the_child(argv[1], client, subscription, reply);
-        _exit(0);
+        /* Not exit(): what the parent's other threads hold looks lost in a child that does not have them, and a leak
+         * checker would look for it at the exit. */
+        execl("/bin/true", "true", (char *)NULL);
+        _exit(1);
     }
     CHECK(waitpid(child, &status, 0) == child);
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);

@@ -25,7 +25,7 @@ struct Records {
 }
 
 /// Run a face (`command` with the URL, the name and the channel still to come) and break its master twice.
-pub fn follow(name: &str, mut command: Command) {
+pub(crate) fn follow(name: &str, mut command: Command) {
     let lab = Lab::start(LabOptions::default()).expect("the lab starts");
     let mut face = command
         .args([&lab.url(), name, CHANNEL])
@@ -143,7 +143,7 @@ impl Records {
         assert!(acknowledged().any(|write| write.1 > writable_at), "{name} never wrote to the last master");
 
         let master = lab.master().expect("a master");
-        let reply = lab.connect(master).and_then(|mut raw| Ok(raw.command(&["SMEMBERS", &format!("demo:{name}")])?));
+        let reply = lab.connect(master).expect("a connection").command(&["SMEMBERS", &format!("demo:{name}")]);
         let present: BTreeSet<u64> =
             reply.expect("the master answers").items().iter().filter_map(|item| item.text().parse().ok()).collect();
         // Replication is asynchronous: what the master acknowledged in its last moments died with it. Nothing else may be

@@ -2,7 +2,7 @@
 //! and the failover that a demo face lives through. Each test file uses a part of it.
 #![allow(dead_code, reason = "each test file uses a part")]
 
-pub mod failover;
+pub(crate) mod failover;
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -11,12 +11,12 @@ use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 /// `bindings-c`.
-pub fn crate_dir() -> &'static Path {
+pub(crate) fn crate_dir() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// A folder of ours below the target directory.
-pub fn scratch(name: &str) -> PathBuf {
+pub(crate) fn scratch(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::create_dir_all(&folder).expect("the scratch folder can be made");
     folder
@@ -51,7 +51,7 @@ fn cargo<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) {
 
 /// What programs link with: `libstandfast.so` under both of its names, `libstandfast.a`, and in a folder of its own the
 /// static library with the export that panics. Made once per process.
-pub fn library_dir() -> &'static Path {
+pub(crate) fn library_dir() -> &'static Path {
     static DIR: OnceLock<PathBuf> = OnceLock::new();
     DIR.get_or_init(|| {
         let folder = scratch("lib");
@@ -69,12 +69,12 @@ pub fn library_dir() -> &'static Path {
 }
 
 /// The name that programs look for at run time.
-pub fn soname() -> String {
+pub(crate) fn soname() -> String {
     format!("libstandfast.so.{}.{}", env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR"))
 }
 
 /// The program `standfast-lab`.
-pub fn lab_command() -> PathBuf {
+pub(crate) fn lab_command() -> PathBuf {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM
         .get_or_init(|| {
@@ -96,7 +96,7 @@ fn copy(from: &Path, to: &Path) {
     fs::rename(&half, to).unwrap_or_else(|error| panic!("{}: {error}", to.display()));
 }
 
-pub fn expect_success(command: &mut Command) -> Output {
+pub(crate) fn expect_success(command: &mut Command) -> Output {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(
         output.status.success(),
@@ -109,21 +109,21 @@ pub fn expect_success(command: &mut Command) -> Output {
 }
 
 /// A command that is killed when it takes longer than this: nothing here may hang.
-pub fn limited(seconds: u32, program: impl AsRef<OsStr>) -> Command {
+pub(crate) fn limited(seconds: u32, program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("timeout");
     command.args(["--signal=KILL", &seconds.to_string()]).arg(program);
     command
 }
 
 /// Compile a C or C++ program against the header and the shared library.
-pub fn compile(name: &str, sources: &[&str]) -> PathBuf {
+pub(crate) fn compile(name: &str, sources: &[&str]) -> PathBuf {
     let library = library_dir();
     let mut link: Vec<OsString> = vec!["-L".into(), library.into(), "-lstandfast".into()];
     link.push(format!("-Wl,-rpath,{}", library.display()).into());
     compile_with(name, sources, &link)
 }
 
-pub fn compile_with(name: &str, sources: &[&str], link: &[OsString]) -> PathBuf {
+pub(crate) fn compile_with(name: &str, sources: &[&str], link: &[OsString]) -> PathBuf {
     let program = scratch("bin").join(name);
     let mut command = if sources.iter().any(|source| source.ends_with(".cpp")) {
         let mut command = Command::new("g++");
