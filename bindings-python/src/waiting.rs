@@ -59,7 +59,8 @@ pub(crate) fn wait<T: Send>(
     let signal: Mutex<Option<PyErr>> = Mutex::new(None);
     let outcome = py.detach(|| {
         let interrupt = || match Python::try_attach(|py| py.check_signals()) {
-            Some(Ok(())) => false,
+            // A client that is only just connecting is not among those that the exit closes.
+            Some(Ok(())) => EXITING.load(Ordering::SeqCst),
             Some(Err(raised)) => {
                 *unpoisoned(&signal) = Some(raised);
                 true

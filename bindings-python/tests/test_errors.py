@@ -146,6 +146,18 @@ def test_a_missing_password(face: Face, guarded_lab: Lab, kept: str, code: Error
     assert isinstance(error, standfast.ServerError)
 
 
+def test_the_order_of_options_does_not_matter(face: Face, guarded_lab: Lab) -> None:
+    bare = f"redis+sentinel://{','.join(guarded_lab.sentinels)}/{guarded_lab.master_name}"
+    for options in (
+        {"sentinel_auth": "same", "password": "data-secret"},
+        {"password": "data-secret", "sentinel_auth": "same"},
+    ):
+        # The sentinels have another password, so what they say shows that they got this one.
+        assert failure(lambda options=options: face.connect(bare, **options)).code == (  # type: ignore[misc]
+            ErrorCode.SENTINEL_AUTH_FAILED
+        )
+
+
 def test_the_right_passwords(face: Face, guarded_lab: Lab) -> None:
     assert face.connect(guarded_lab.url).execute("PING") == "PONG"
 
@@ -179,6 +191,8 @@ def test_an_error_of_the_server_keeps_its_words(client: Connected) -> None:
     assert error.server_text is not None and "wrong kind of value" in error.server_text
     unknown = failure(lambda: client.execute("NOSUCHCOMMAND", "a-secret-argument"))
     assert unknown.code == ErrorCode.REPLY_ERROR
+    assert "NOSUCHCOMMAND" in str(unknown)
+    assert "a-secret-argument" not in str(unknown) and "a-secret-argument" not in repr(unknown.__dict__)
 
 
 @pytest.mark.parametrize("args", [(), ("",)])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import textwrap
+import time
+
 import programs
 import pytest
 from lab import Lab
@@ -67,8 +70,6 @@ DAEMONS = {
 @pytest.mark.parametrize("doing", DAEMONS)
 @pytest.mark.parametrize("attempt", range(3))
 def test_exit_with_daemon_threads_at_work(lab: Lab, doing: str, attempt: int) -> None:
-    import textwrap
-
     program = (
         """
 threading.excepthook = lambda arguments: None
@@ -81,9 +82,11 @@ for _ in range(6):
     threading.Thread(target=work, daemon=True).start()
 for _ in range(6):
     assert going.acquire(timeout=10)
+say(time.time())
 """
     )
-    programs.run(program, lab.url)
+    ended_at = float(programs.run(program, lab.url))
+    assert time.time() - ended_at < 2, "somebody was waited for in vain"
 
 
 def test_exit_without_closing(lab: Lab) -> None:

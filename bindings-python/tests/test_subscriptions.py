@@ -212,6 +212,32 @@ async def test_a_cancelled_next_loses_no_message(lab: Lab) -> None:
             assert isinstance(message, Message) and message.payload == str(n).encode()
 
 
+async def test_no_cancellation_at_any_moment_loses_a_message(lab: Lab) -> None:
+    async with await standfast.aio.connect(lab.url) as client:
+        subscription = client.subscribe("sub:moments")
+        probe = client.subscribe("sub:moments")
+        await subscription.ready(5)
+        await probe.ready(5)
+        for n in range(500):
+            await client.publish("sub:moments", n)
+        for _ in range(500):
+            await probe.next(5)
+        received: list[int] = []
+        while len(received) < 500:
+            task = asyncio.create_task(subscription.next())
+            for _ in range(len(received) % 3):
+                await asyncio.sleep(0)
+            task.cancel()
+            try:
+                message = await task
+            except asyncio.CancelledError:
+                # Cancelled before it ran, so nothing was taken; this one is not cancelled.
+                message = await subscription.next()
+            assert isinstance(message, Message)
+            received.append(int(message.payload))
+        assert received == list(range(500))
+
+
 async def test_the_loop_keeps_turning_while_a_subscription_is_never_empty(lab: Lab) -> None:
     async with await standfast.aio.connect(lab.url) as client:
         subscription = client.subscribe("sub:busy")

@@ -109,21 +109,21 @@ class Bell:
 
     def __init__(self, stream: _native.Subscription | _native.Events) -> None:
         self._stream = stream
-        self._waiting: dict[Loop, list[asyncio.Future[bool]]] = {}
+        self._waiting: dict[Loop, list[asyncio.Future[None]]] = {}
 
-    async def wait(self, timeout: float | None) -> bool:
-        """Wait until the descriptor is readable; ``False`` when the timeout passes first."""
+    async def wait(self, timeout: float | None) -> None:
+        """Wait until the descriptor is readable or the timeout passes."""
         loop = asyncio.get_running_loop()
         pid = os.getpid()
         descriptor = self._stream.descriptor()
-        rang: asyncio.Future[bool] = loop.create_future()
+        rang: asyncio.Future[None] = loop.create_future()
         waiting = self._waiting.setdefault(loop, [])
         if not waiting:
             loop.add_reader(descriptor, self._ring, loop, descriptor, pid)
         waiting.append(rang)
-        timer = None if timeout is None else loop.call_later(timeout, _settle, rang, False)
+        timer = None if timeout is None else loop.call_later(timeout, _settle, rang)
         try:
-            return await rang
+            await rang
         finally:
             if timer is not None:
                 timer.cancel()
@@ -135,11 +135,11 @@ class Bell:
         # Whoever finds nothing left to read waits again.
         waiting = self._waiting.get(loop, [])
         for rang in waiting:
-            _settle(rang, True)
+            _settle(rang)
         waiting.clear()
         self._tidy(loop, waiting, descriptor, pid)
 
-    def _tidy(self, loop: Loop, waiting: list[asyncio.Future[bool]], descriptor: int, pid: int) -> None:
+    def _tidy(self, loop: Loop, waiting: list[asyncio.Future[None]], descriptor: int, pid: int) -> None:
         if not waiting and self._waiting.get(loop) is waiting:
             del self._waiting[loop]
             _take_off(loop, descriptor, pid)
@@ -153,8 +153,8 @@ class Turns:
     def __init__(self) -> None:
         self._since = 0
 
-    async def count(self) -> None:
-        """Count an item that was there at once."""
+    async def take(self) -> None:
+        """Call before each look. Afterwards would be too late: an item that was taken must not be lost by a cancellation."""
         self._since += 1
         if self._since >= self._EVERY:
             self._since = 0
@@ -164,25 +164,21 @@ class Turns:
 async def read(look: Callable[[], Any], bell: Bell, turns: Turns, timeout: float | None) -> Any:
     """The next item of a stream, or ``None`` when the timeout passes first."""
     timeout = _native.wait_seconds(timeout)
+    await turns.take()
     item = look()
-    if item is not None:
-        await turns.count()
+    if item is not None or timeout == 0:
         return item
-    deadline = None if timeout is None else asyncio.get_running_loop().time() + timeout
-    while True:
-        left = None if deadline is None else deadline - asyncio.get_running_loop().time()
-        if left is not None and left <= 0:
-            return None
-        if not await bell.wait(left):
-            return look()
+    clock = asyncio.get_running_loop().time
+    deadline = None if timeout is None else clock() + timeout
+    while item is None and (deadline is None or clock() < deadline):
+        await bell.wait(None if deadline is None else deadline - clock())
         item = look()
-        if item is not None:
-            return item
+    return item
 
 
-def _settle(future: asyncio.Future[bool], result: bool) -> None:
+def _settle(future: asyncio.Future[None]) -> None:
     if not future.done():
-        future.set_result(result)
+        future.set_result(None)
 
 
 def _take_off(loop: Loop, descriptor: int, pid: int) -> None:
