@@ -160,30 +160,41 @@ mod tests {
         command
     }
 
-    fn run_here(name: &str, commands: Vec<Command>, limit: Duration) -> Ran {
-        let folder = std::env::temp_dir().join(format!("standfast-xtask-{}", std::process::id()));
+    /// What a run left behind in a folder of its own, which goes with it.
+    struct Here {
+        ran: Ran,
+        folder: PathBuf,
+    }
+
+    impl Drop for Here {
+        fn drop(&mut self) {
+            // What is left of it lies in the system's folder for such things.
+            let _ = fs::remove_dir_all(&self.folder);
+        }
+    }
+
+    fn run_here(name: &str, commands: Vec<Command>, limit: Duration) -> Here {
+        let folder = std::env::temp_dir().join(format!("standfast-xtask-{}-{name}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        run(commands, &folder.join(name), limit, &mut Progress::silent()).unwrap()
+        let ran = run(commands, &folder.join("log"), limit, &mut Progress::silent()).unwrap();
+        Here { ran, folder }
     }
 
     #[test]
     fn output_and_errors_are_in_the_log_and_the_first_failure_ends_the_list() {
         let _alone = alone();
-        let ran = run_here(
-            "list",
-            vec![sh("echo one; echo two >&2"), sh("exit 3"), sh("echo never")],
-            Duration::from_secs(30),
-        );
-        assert_eq!(ran.ended, Ended::Badly("`sh -c 'exit 3'` ended with exit status: 3".into()));
-        let text = ran.text();
+        let commands = vec![sh("echo one; echo two >&2"), sh("exit 3"), sh("echo never")];
+        let here = run_here("list", commands, Duration::from_secs(30));
+        assert_eq!(here.ran.ended, Ended::Badly("`sh -c 'exit 3'` ended with exit status: 3".into()));
+        let text = here.ran.text();
         assert!(text.contains("one\ntwo\n") && !text.contains("\nnever"), "{text}");
-        assert_eq!(ran.tail(1), "$ sh -c 'exit 3'");
+        assert_eq!(here.ran.tail(1), "$ sh -c 'exit 3'");
     }
 
     #[test]
     fn a_time_limit_ends_the_whole_group() {
         let _alone = alone();
-        let ran = run_here("limit", vec![sh("sleep 62 & sleep 62")], Duration::from_millis(100));
+        let Here { ran, .. } = &run_here("limit", vec![sh("sleep 62 & sleep 62")], Duration::from_millis(100));
         assert!(matches!(&ran.ended, Ended::Badly(why) if why.contains("time limit")), "{:?}", ran.ended);
         assert!(ran.took < Duration::from_secs(30));
         assert_eq!(guard::sweep(), Vec::<String>::new());
@@ -192,14 +203,15 @@ mod tests {
     #[test]
     fn a_process_left_behind_is_a_failure_and_is_ended() {
         let _alone = alone();
-        let ran = run_here("left", vec![sh("setsid sleep 63 >/dev/null 2>&1 &")], Duration::from_secs(30));
+        let Here { ran, .. } =
+            &run_here("left", vec![sh("setsid sleep 63 >/dev/null 2>&1 &")], Duration::from_secs(30));
         assert!(matches!(&ran.ended, Ended::Badly(why) if why.contains("sleep 63")), "{:?}", ran.ended);
     }
 
     #[test]
     fn a_program_that_is_not_there_is_named() {
         let _alone = alone();
-        let ran = run_here("missing", vec![Command::new("/nonexistent/tool")], Duration::from_secs(30));
+        let Here { ran, .. } = &run_here("missing", vec![Command::new("/nonexistent/tool")], Duration::from_secs(30));
         assert!(matches!(&ran.ended, Ended::Badly(why) if why.contains("/nonexistent/tool")), "{:?}", ran.ended);
     }
 }
