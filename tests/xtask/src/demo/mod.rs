@@ -83,7 +83,11 @@ pub(crate) fn run(args: DemoArgs) -> Result<ExitCode> {
     );
     let drawing = svg::draw(&panels, "Standfast: two failovers as applications saw them", &subtitle);
     fs::write(&picture, drawing).with_context(|| picture.display().to_string())?;
-    println!("\n{}\n{}", json.display(), picture.display());
+    // What the sentinels said explains numbers that surprise.
+    let diary = args.out_dir.join("timeline.jsonl");
+    let lines = story.timeline.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>()?;
+    fs::write(&diary, lines.join("\n") + "\n").with_context(|| diary.display().to_string())?;
+    println!("\n{}\n{}\n{}", json.display(), picture.display(), diary.display());
 
     if report.problems.is_empty() {
         println!("{}", style.good("every face recovered from both faults and missed no message outside a marked gap"));
