@@ -25,8 +25,8 @@ fn header_has_every_code() {
 
 #[test]
 fn csharp_has_every_code() {
-    let source = read("bindings-c/csharp/Standfast/ErrorCode.cs");
-    assert_eq!(assignments(body(&source, "enum ErrorCode", '}')), expected(as_core));
+    let source = read("bindings-c/csharp/Standfast/StandfastException.cs");
+    assert_eq!(assignments(body(&source, "class ErrorCode", '}')), expected(as_core));
 }
 
 #[test]
@@ -57,12 +57,13 @@ fn body<'a>(source: &'a str, head: &str, end: char) -> &'a str {
     rest.split(end).next().unwrap_or_default()
 }
 
-/// `Name = 101,` or `NAME = 101`, one a line.
+/// `NAME = 101` or `public const int Name = 101;`, one a line.
 fn assignments(text: &str) -> BTreeMap<String, i32> {
     text.lines()
         .filter_map(|line| {
             let (name, code) = line.trim().split_once(" = ")?;
-            Some((name.to_owned(), code.trim_end_matches(',').parse().ok()?))
+            let name = name.rsplit(' ').next()?;
+            Some((name.to_owned(), code.trim_end_matches(';').parse().ok()?))
         })
         .collect()
 }

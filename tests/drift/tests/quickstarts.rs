@@ -11,8 +11,8 @@ use std::{
 use standfast_drift::root;
 use standfast_lab::{Lab, LabOptions};
 
-/// What every quick start prints: the value that it has written and read, and the message that it has heard.
-const PRINTS: [&str; 2] = ["hello", "it works"];
+/// What every quick start prints: the value that it has written and read, and the channel that it has heard.
+const PRINTS: [&str; 2] = ["hello", "news"];
 
 #[test]
 fn rust() {

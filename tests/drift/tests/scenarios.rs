@@ -60,18 +60,22 @@ fn every_test_that_is_named_exists() {
     for scenario in scenarios() {
         for (language, file, name) in scenario.tests {
             let source = files.entry(file.clone()).or_insert_with(|| read(&file));
-            let declared = match language.as_str() {
-                "rust" => vec![format!("fn {name}(")],
-                "python" => vec![format!("def {name}(")],
-                // A program of its own, or a function in one.
-                "c" => vec![format!("static void {name}("), format!("static int {name}("), format!("/* {name} */")],
-                "csharp" => vec![format!("void {name}("), format!("Task {name}(")],
-                _ => vec![format!("test('{name}'"), format!("it('{name}'")],
-            };
-            if !declared.iter().any(|text| source.contains(text)) {
+            if !declarations(&file, &name).iter().any(|text| source.contains(text)) {
                 wrong.push(format!("{}: {language}: {file} has no test {name}", scenario.id));
             }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// How a test of this name stands in its source.
+fn declarations(file: &str, name: &str) -> Vec<String> {
+    match file.rsplit('.').next() {
+        // The driver of C programs is Rust, too.
+        Some("rs") => vec![format!("#[test]\nfn {name}("), format!("#[test]\n    fn {name}(")],
+        Some("py") => vec![format!("\ndef {name}("), format!("\nasync def {name}(")],
+        Some("js") => vec![format!("test('{name}'"), format!("test(`{name}`")],
+        Some("cs") => vec![format!("void {name}("), format!("Task {name}(")],
+        _ => Vec::new(),
+    }
 }

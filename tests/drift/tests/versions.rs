@@ -4,6 +4,15 @@ use standfast_drift::read;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// The value of a constant of the C header.
+fn define(name: &str) -> String {
+    let header = read("bindings-c/include/standfast.h");
+    let start = format!("#define {name} ");
+    let line =
+        header.lines().find(|line| line.starts_with(&start)).unwrap_or_else(|| panic!("the header has no {name}"));
+    line[start.len()..].trim().trim_matches('"').to_owned()
+}
+
 #[test]
 fn core_and_its_dependents_have_it() {
     assert_eq!(standfast::VERSION, VERSION);
@@ -15,12 +24,6 @@ fn core_and_its_dependents_have_it() {
 
 #[test]
 fn header_has_it_whole_in_parts_and_as_a_number() {
-    let header = read("bindings-c/include/standfast.h");
-    let define = |name: &str| {
-        let start = format!("#define {name} ");
-        let line = header.lines().find(|line| line.starts_with(&start)).unwrap_or_else(|| panic!("no {name}"));
-        line[start.len()..].trim().trim_matches('"').to_owned()
-    };
     let number = |name: &str| define(name).parse::<u32>().unwrap_or_else(|_| panic!("{name} is no number"));
     let (major, minor, patch) =
         (number("STANDFAST_VERSION_MAJOR"), number("STANDFAST_VERSION_MINOR"), number("STANDFAST_VERSION_PATCH"));
@@ -50,8 +53,14 @@ fn node_has_it() {
 
 #[test]
 fn csharp_has_it() {
-    let project = read("bindings-c/csharp/Standfast/Standfast.csproj");
+    let project = read("bindings-c/csharp/Standfast.csproj");
     assert!(project.contains(&format!("<Version>{VERSION}</Version>")));
+}
+
+#[test]
+fn csharp_was_written_for_the_binary_interface_of_the_header() {
+    let declared = format!("const int AbiVersion = {};", define("STANDFAST_ABI_VERSION"));
+    assert!(read("bindings-c/csharp/Standfast/NativeMethods.cs").contains(&declared), "no {declared:?}");
 }
 
 #[test]

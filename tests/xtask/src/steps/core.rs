@@ -26,7 +26,7 @@ pub(super) fn steps(repo: &Repo) -> Vec<Step> {
 /// All tests of a package: unit, integration (core's property tests are among them) and documentation tests.
 pub(super) fn tests(repo: &Repo, name: &'static str, package: &str) -> Step {
     let command = repo.cargo(&["test", "--locked", "--no-fail-fast", "--package", package]);
-    Step::test(name, command, Counter::Libtest).limit(minutes(15))
+    Step::test(name, command, Counter::Libtest).limit(minutes(25))
 }
 
 pub(super) fn build_face(repo: &Repo) -> Step {
