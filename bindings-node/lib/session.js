@@ -18,6 +18,7 @@ class Session {
   #streams = new Set();
   #sequence = 0;
   #drained;
+  #drain;
 
   constructor(url, options) {
     // The native half holds its wake-up call for good; held strongly, no forgotten client would ever be collected.
@@ -76,7 +77,7 @@ class Session {
     if (entry.abort) entry.signal.removeEventListener('abort', entry.abort);
     if (this.#pending.size === 0) {
       this.#alive.release(true);
-      this.#drained?.();
+      this.#drain?.();
     }
     return entry;
   }
@@ -133,10 +134,13 @@ class Session {
   }
 
   /** Close; fulfilled when everything that was pending has got its answer. */
-  async close() {
+  close() {
     this.#native.close();
-    this.wake();
-    if (this.#pending.size > 0) await new Promise((resolve) => (this.#drained = resolve));
+    this.#drained ??= new Promise((resolve) => {
+      this.#drain = resolve;
+      if (this.#pending.size === 0) resolve();
+    });
+    return this.#drained;
   }
 
   reference(referenced) {

@@ -53,10 +53,8 @@ class Subscription {
 
   /** End it. What is queued can still be read; then comes the end. */
   async close() {
-    if (this.#closed) return;
     this.#closed = true;
     this.#native.close();
-    this.#stream.pump();
   }
 }
 

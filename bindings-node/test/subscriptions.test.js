@@ -157,6 +157,17 @@ describe('subscriptions', () => {
   });
 });
 
+test('whoever waited first is served first, even if an item came before the wake-up for it', async () => {
+  const { Stream } = require('../lib/stream.js');
+  const queued = [];
+  const stream = new Stream({ watch() {}, unwatch() {} }, { take: () => queued.splice(0) }, true);
+  const first = stream.next();
+  queued.push('a', 'b');
+  const second = stream.next();
+  stream.pump();
+  assert.deepEqual(await Promise.all([first, second]), ['a', 'b']);
+});
+
 async function nobody(client, channel) {
   while ((await client.publish(channel, 'anybody?')) > 0);
 }

@@ -29,9 +29,19 @@ impl Role {
     }
 }
 
-/// The one master that all sentinels name while every node plays the part that follows from it; otherwise the first thing that is wrong.
-pub(crate) fn replicating(masters: &[SocketAddr], roles: &[(SocketAddr, Role)]) -> Result<SocketAddr, String> {
-    let master = one_master(masters.iter().copied())?;
+/// The one master that all sentinels name without any reservation: none doubts it, none replaces it.
+pub(crate) fn calm(views: &[(SocketAddr, View)]) -> Result<SocketAddr, String> {
+    match views.iter().find(|(_, view)| view.master_flags != "master") {
+        Some((sentinel, view)) => Err(format!("sentinel {sentinel}: master is {}", view.master_flags)),
+        None => one_master(views.iter().map(|(_, view)| view.master)),
+    }
+}
+
+/// This master, if every node plays the part that follows from it; otherwise the first thing that is wrong.
+pub(crate) fn replicating(master: SocketAddr, roles: &[(SocketAddr, Role)]) -> Result<SocketAddr, String> {
+    if !roles.iter().any(|(addr, _)| *addr == master) {
+        return Err(format!("{master} does not answer"));
+    }
     for (addr, role) in roles {
         let wanted =
             if *addr == master { Role::Master } else { Role::Replica { of: master.to_string(), connected: true } };
@@ -44,14 +54,11 @@ pub(crate) fn replicating(masters: &[SocketAddr], roles: &[(SocketAddr, Role)]) 
 
 /// The one master on whom all sentinels agree, with every replica and every other sentinel in sight and nothing flagged.
 pub(crate) fn agreed(views: &[(SocketAddr, View)], nodes: &[SocketAddr]) -> Result<SocketAddr, String> {
-    let master = one_master(views.iter().map(|(_, view)| view.master))?;
+    let master = calm(views)?;
     let replicas: BTreeSet<_> = nodes.iter().copied().filter(|n| *n != master).collect();
     let sentinels: BTreeSet<_> = views.iter().map(|(s, _)| *s).collect();
     for (sentinel, view) in views {
         let say = |what: String| Err(format!("sentinel {sentinel}: {what}"));
-        if view.master_flags != "master" {
-            return say(format!("master is {}", view.master_flags));
-        }
         let seen: BTreeSet<_> = view.replicas.iter().map(|r| r.addr).collect();
         if seen != replicas {
             return say(format!("replicas are {seen:?}, not {replicas:?}"));
@@ -132,9 +139,17 @@ mod tests {
     #[test]
     fn a_stale_master_is_not_replicating() {
         let replica = Role::Replica { of: "127.0.0.1:1".into(), connected: true };
-        let named = [addr(1), addr(1)];
-        assert_eq!(replicating(&named, &[(addr(1), Role::Master), (addr(2), replica)]), Ok(addr(1)));
-        assert!(replicating(&named, &[(addr(1), Role::Master), (addr(2), Role::Master)]).is_err());
-        assert!(replicating(&[addr(1), addr(2)], &[]).is_err());
+        assert_eq!(replicating(addr(1), &[(addr(1), Role::Master), (addr(2), replica.clone())]), Ok(addr(1)));
+        assert!(replicating(addr(1), &[(addr(1), Role::Master), (addr(2), Role::Master)]).is_err());
+        assert!(replicating(addr(1), &[(addr(2), replica)]).is_err(), "the master does not answer");
+    }
+
+    #[test]
+    fn a_failover_in_progress_is_not_calm() {
+        let mut views = healthy();
+        assert_eq!(calm(&views), Ok(addr(1)));
+        views[0].1.master_flags = "master,failover_in_progress".into();
+        assert!(calm(&views).is_err());
+        assert!(calm(&[]).is_err());
     }
 }

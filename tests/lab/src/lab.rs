@@ -239,13 +239,13 @@ impl Lab {
         poll::until("the lab is healthy", ASK_AGAIN, timeout, || self.agreement())
     }
 
-    /// Waits until the sentinels name one master and every running node follows it: the moment from which the next failover is
-    /// an ordinary one, though a server may be missing.
+    /// Waits until no failover goes on, the sentinels name one master, and every running node follows it: the moment from which the
+    /// next failover is an ordinary one, though a server may be missing.
     pub fn wait_replicating(&self, timeout: Duration) -> Result<SocketAddr> {
         poll::until("the nodes follow one master", ASK_AGAIN, timeout, || {
-            let masters: Vec<_> =
-                self.running(&self.sentinels.addrs).iter().filter_map(|s| self.named_by(*s)).collect();
-            health::replicating(&masters, &self.roles())
+            let sentinels = self.running(&self.sentinels.addrs);
+            let views: Vec<_> = sentinels.iter().filter_map(|s| Some((*s, self.sentinels.view(*s).ok()?))).collect();
+            health::replicating(health::calm(&views)?, &self.roles())
         })
     }
 
@@ -354,11 +354,7 @@ impl Lab {
         }
         let master = health::agreed(&views, &self.nodes)?;
         // Sentinels speak of what they saw up to ten seconds ago.
-        health::replicating(&[master], &self.roles())
-    }
-
-    fn named_by(&self, sentinel: SocketAddr) -> Option<SocketAddr> {
-        self.sentinels.ask_master(&mut None, sentinel).ok().flatten()
+        health::replicating(master, &self.roles())
     }
 
     /// What each running node says of itself; one that does not answer is left out, and its replicas will complain.

@@ -56,7 +56,7 @@ pub(crate) fn nodes(dir: &LabDir, options: &LabOptions, credentials: &Credential
                 .map_err(|e| format!("{node}: {e}"))?;
             roles.push((node, Role::read(&reply).ok_or("no role")?));
         }
-        health::replicating(&[master], &roles)
+        health::replicating(master, &roles)
     })?;
     Ok(nodes)
 }
