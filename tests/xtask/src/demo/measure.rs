@@ -110,6 +110,7 @@ pub(crate) fn measure(life: &Life<'_>, faults: &[Fault], published: &[Published]
                 report: FaultReport {
                     fault: fault.kind,
                     outage_ms: ms(outage.length()),
+                    switch_ms: ms(switch.length()),
                     lag_after_writable_ms: fault.writable_us.and_then(|us| lag(switch, us)).map(ms),
                     recovered: !outage.open,
                     acked,
