@@ -289,6 +289,14 @@ impl TryFrom<String> for Config {
     }
 }
 
+impl TryFrom<&String> for Config {
+    type Error = Error;
+
+    fn try_from(url: &String) -> Result<Config> {
+        Config::from_url(url)
+    }
+}
+
 impl From<std::convert::Infallible> for Error {
     fn from(never: std::convert::Infallible) -> Error {
         match never {}

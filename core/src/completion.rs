@@ -60,9 +60,12 @@ impl Queue {
     /// A queue of this client. It keeps the client alive.
     ///
     /// # Errors
-    /// [`ErrorKind::Forked`]
+    /// [`ErrorKind::Closed`], [`ErrorKind::Forked`]
     pub fn open(client: &Client) -> Result<Queue> {
         client.shared().check_process()?;
+        if client.is_closed() {
+            return Err(Error::closed());
+        }
         Ok(Queue { client: client.clone(), inner: Arc::default() })
     }
 

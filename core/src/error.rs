@@ -350,7 +350,10 @@ impl Error {
             "READONLY" | "LOADING" | "MASTERDOWN" | "NOREPLICAS" => ErrorKind::Unavailable,
             _ => ErrorKind::ReplyError,
         };
-        Error::server(kind, reply.code(), reply.details().unwrap_or_default())
+        let text = reply.details().unwrap_or_default();
+        // Servers repeat arguments here, and arguments may be secret.
+        let text = text.split_once(", with args beginning with:").map_or(text, |(text, _)| text);
+        Error::server(kind, reply.code(), text)
     }
 
     pub(crate) fn with_causes(mut self, causes: Vec<Cause>) -> Error {
@@ -441,6 +444,14 @@ mod tests {
         for kind in ErrorKind::ALL {
             assert_eq!(ErrorKind::from_code(kind.code()), Some(*kind));
         }
+    }
+
+    #[test]
+    fn arguments_that_a_server_repeats_are_cut_off() {
+        let line = b"-ERR unknown command 'X', with args beginning with: 'canary' \r\n";
+        let Ok(redis::Value::ServerError(reply)) = redis::parse_redis_value(line) else { panic!() };
+        let error = Error::from_reply(&reply);
+        assert!(!error.to_string().contains("canary") && error.to_string().contains("unknown command 'X'"), "{error}");
     }
 
     #[test]

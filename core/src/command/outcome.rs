@@ -91,7 +91,8 @@ fn refusal(values: &[Value]) -> Option<(String, String)> {
     let mut first = None;
     for value in values {
         let Value::ServerError(error) = value else { return None };
-        if !is_refusal(error.code()) && !(error.code() == "EXECABORT" && first.is_some()) {
+        let aborted_by_refusals = error.code() == "EXECABORT" && first.is_some();
+        if !is_refusal(error.code()) && !aborted_by_refusals {
             return None;
         }
         first.get_or_insert_with(|| (error.code().to_owned(), error.details().unwrap_or_default().to_owned()));

@@ -29,6 +29,8 @@ const PROBE_CAP: Duration = Duration::from_millis(500);
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// A selected replica is asked at the most for this long; Sentinel's own default for a failover is three minutes.
 const CHASE_LIMIT: Duration = Duration::from_secs(180);
+/// An event's word about a new master is worth asking the node for this long; by then the answers must say it, too.
+const HINT_LIMIT: Duration = Duration::from_secs(10);
 
 /// What the user decided beforehand.
 #[derive(Clone, Debug)]
@@ -42,7 +44,7 @@ pub(crate) struct Policy {
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
     /// The seeds, by number.
-    Sentinels { seeds: Vec<HostPort> },
+    Sentinels { seeds: Vec<HostPort>, master: String },
     /// Exactly these nodes.
     Hosts(Vec<HostPort>),
 }
@@ -140,7 +142,7 @@ pub(crate) struct Topology {
     /// Nodes that are, or will be, asked for their role.
     probes: BTreeMap<HostPort, Probing>,
     /// Named as master by an event; asked like a node that an answer names.
-    hinted: Option<HostPort>,
+    hinted: Option<Hint>,
     /// Why each node could not be used, for the error of `connect`.
     node_causes: BTreeMap<HostPort, Cause>,
 }
@@ -166,6 +168,12 @@ struct Failover {
 }
 
 #[derive(Clone, Debug)]
+struct Hint {
+    node: HostPort,
+    until: Duration,
+}
+
+#[derive(Clone, Debug)]
 struct Probing {
     /// `None`: the question is on its way.
     again_at: Option<Duration>,
@@ -175,7 +183,7 @@ struct Probing {
 impl Topology {
     pub(crate) fn new(policy: Policy, source: Source) -> Topology {
         let count = match &source {
-            Source::Sentinels { seeds } => seeds.len(),
+            Source::Sentinels { seeds, .. } => seeds.len(),
             Source::Hosts(_) => 0,
         };
         Topology {
@@ -217,13 +225,14 @@ impl Topology {
             Input::Event { sentinel, event } => self.event(now, sentinel, event, &mut actions),
             Input::Role { node, role, proof } => self.role(now, node, role, proof, &mut actions),
             Input::ProbeFailed { node, cause } => {
-                if self.is_current(&node) && self.usable {
-                    // The control link judges the master in use; a second link that fails does not.
-                    self.probes.remove(&node);
-                } else {
-                    self.probe_later(now, &node);
+                let asked = self.probes.remove(&node);
+                self.node_causes.insert(node.clone(), cause);
+                // The control link judges the master in use; a second link that fails does not.
+                if let Some(asked) = asked
+                    && !(self.is_current(&node) && self.usable)
+                {
+                    self.probe_later(now, node, asked);
                 }
-                self.node_causes.insert(node, cause);
             }
             Input::MasterLost { generation, why } => {
                 if generation == self.generation && self.usable {
@@ -246,7 +255,8 @@ impl Topology {
         let decide = self.first_answer.map(|at| at + DECIDE_AFTER);
         let probes = self.probes.values().filter_map(|probing| probing.again_at).min();
         let chase = self.failover.as_ref().map(|failover| failover.until);
-        [decide, probes, chase, self.fenced_until, self.ask_at].into_iter().flatten().min()
+        let hint = self.hinted.as_ref().map(|hint| hint.until);
+        [decide, probes, chase, hint, self.fenced_until, self.ask_at].into_iter().flatten().min()
     }
 
     /// The master in use, if it is usable.
@@ -268,9 +278,10 @@ impl Topology {
             return None;
         }
         let node_causes: Vec<Cause> = self.node_causes.values().cloned().collect();
-        if let Source::Hosts(hosts) = &self.source {
-            return (node_causes.len() == hosts.len()).then(|| node_failure(node_causes));
-        }
+        let name = match &self.source {
+            Source::Hosts(hosts) => return (node_causes.len() == hosts.len()).then(|| node_failure(node_causes)),
+            Source::Sentinels { master, .. } => master,
+        };
         if answered == 0 {
             return Some(sentinel_failure(sentinel_causes));
         }
@@ -283,13 +294,14 @@ impl Topology {
                         resolved: None,
                         step: crate::error::Step::Query,
                         kind: ErrorKind::UnknownMaster,
-                        text: "it does not know this master name".to_owned(),
+                        text: "it does not know the name".to_owned(),
                     });
                 }
             }
             causes.extend(sentinel_causes);
             return Some(
-                Error::new(ErrorKind::UnknownMaster, "no sentinel knows this master name").with_causes(causes),
+                Error::new(ErrorKind::UnknownMaster, format!("no sentinel knows the master name {name:?}"))
+                    .with_causes(causes),
             );
         }
         (!node_causes.is_empty()).then(|| node_failure(node_causes))
@@ -297,7 +309,7 @@ impl Topology {
 
     fn seed(&self, at: SentinelId) -> String {
         match &self.source {
-            Source::Sentinels { seeds } => seeds.get(at).map(ToString::to_string).unwrap_or_default(),
+            Source::Sentinels { seeds, .. } => seeds.get(at).map(ToString::to_string).unwrap_or_default(),
             Source::Hosts(_) => String::new(),
         }
     }
@@ -424,7 +436,7 @@ impl Topology {
                 actions.push(Action::AskAll);
                 // News about a master that we left long ago is no hint.
                 if !self.is_current(&node) && (!self.usable || self.is_current(&old)) {
-                    self.hinted = Some(node.clone());
+                    self.hinted = Some(Hint { node: node.clone(), until: now + HINT_LIMIT });
                     self.probe(&node, actions);
                 }
             }
@@ -460,16 +472,17 @@ impl Topology {
             Source::Hosts(hosts) => hosts.contains(node),
             Source::Sentinels { .. } => {
                 self.failover.as_ref().is_some_and(|failover| failover.candidate == *node)
-                    || self.hinted.as_ref() == Some(node)
+                    || self.hinted.as_ref().is_some_and(|hint| hint.node == *node)
                     || self.named().is_some_and(|(named, epoch)| named == *node && self.accepts(node, epoch))
             }
         }
     }
 
     fn role(&mut self, now: Duration, node: HostPort, role: Role, proof: Proof, actions: &mut Vec<Action>) {
+        // Whoever asked: the question is answered, and may be asked again.
+        let asked = self.probes.remove(&node);
         match role {
             Role::Master if self.is_current(&node) => {
-                self.probes.remove(&node);
                 self.node_causes.remove(&node);
                 if !self.usable && self.may_resume(&node) {
                     self.usable = true;
@@ -481,10 +494,8 @@ impl Topology {
                 }
             }
             Role::Master if self.is_named(&node) && !self.has_chosen() => self.switch(node, proof, actions),
-            Role::Master => {
-                // It claims to be the master, but nobody named it, or no longer.
-                self.probes.remove(&node);
-            }
+            // It claims to be the master, but nobody named it, or no longer.
+            Role::Master => {}
             Role::Replica | Role::Unknown => {
                 self.node_causes.insert(
                     node.clone(),
@@ -498,9 +509,9 @@ impl Topology {
                 );
                 if self.is_current(&node) && self.usable {
                     self.suspend(now, "it says that it is a replica".to_owned(), actions);
-                } else if self.probes.contains_key(&node) {
+                } else if let Some(asked) = asked {
                     // Sentinel may be ahead of the node: wait a little and look again.
-                    self.probe_later(now, &node);
+                    self.probe_later(now, node, asked);
                     self.ask_at.get_or_insert(now + PROBE_BASE);
                 }
             }
@@ -609,12 +620,9 @@ impl Topology {
         }
     }
 
-    fn probe_later(&mut self, now: Duration, node: &HostPort) {
-        if let Some(probing) = self.probes.get_mut(node) {
-            let wait = PROBE_BASE.saturating_mul(1 << probing.attempts.min(8)).min(PROBE_CAP);
-            probing.attempts += 1;
-            probing.again_at = Some(now + wait);
-        }
+    fn probe_later(&mut self, now: Duration, node: HostPort, asked: Probing) {
+        let wait = PROBE_BASE.saturating_mul(1 << asked.attempts.min(8)).min(PROBE_CAP);
+        self.probes.insert(node, Probing { again_at: Some(now + wait), attempts: asked.attempts.saturating_add(1) });
     }
 
     fn timers(&mut self, now: Duration, actions: &mut Vec<Action>) {
@@ -628,6 +636,9 @@ impl Topology {
         }
         if self.failover.as_ref().is_some_and(|failover| failover.until <= now) {
             self.end_failover(actions);
+        }
+        if self.hinted.as_ref().is_some_and(|hint| hint.until <= now) {
+            self.hinted = None;
         }
         if self.ask_at.is_some_and(|at| at <= now) {
             actions.push(Action::AskAll);

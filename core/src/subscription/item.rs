@@ -55,7 +55,7 @@ pub struct Gap {
 }
 
 /// Messages that a full queue forgot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Dropped {
     /// How many messages.

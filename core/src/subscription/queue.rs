@@ -34,12 +34,6 @@ struct State {
     end: Option<Error>,
 }
 
-impl Default for Dropped {
-    fn default() -> Dropped {
-        Dropped { count: 0, bytes: 0 }
-    }
-}
-
 impl ItemQueue {
     pub(crate) fn new(max_items: u64, max_bytes: u64, policy: OverflowPolicy) -> ItemQueue {
         ItemQueue {

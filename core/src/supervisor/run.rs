@@ -56,7 +56,9 @@ impl Supervisor {
         let policy =
             Policy { eager_switch: options.eager_switch, fence: options.fence, fence_timeout: options.fence_timeout };
         let (source, sentinels) = match &shared.config.mode {
-            Mode::Sentinel { sentinels, .. } => (Source::Sentinels { seeds: sentinels.clone() }, sentinels.clone()),
+            Mode::Sentinel { sentinels, master } => {
+                (Source::Sentinels { seeds: sentinels.clone(), master: master.clone() }, sentinels.clone())
+            }
             Mode::Direct { hosts } => (Source::Hosts(hosts.clone()), Vec::new()),
         };
         let (sender, reports) = mpsc::channel(REPORTS);
@@ -238,7 +240,7 @@ impl Supervisor {
     }
 
     fn chase(&mut self, node: HostPort) {
-        if self.chases.contains_key(&node) {
+        if self.chases.get(&node).is_some_and(|chase| !chase.is_finished()) {
             return;
         }
         let (prober, sender, target) = (self.prober.clone(), self.sender.clone(), node.clone());

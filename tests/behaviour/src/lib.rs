@@ -1,1 +1,96 @@
-//! Placeholder until this room is furnished.
+//! What the scenarios in `tests/` share: a lab, a client on it, and waiting for a condition with a hard limit.
+//!
+//! Scenarios wait on conditions and events, never for a length of time; whatever takes longer than [`LIMIT`] has hung.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use standfast::{Client, Config, Error, Event, EventKind, Events, Request, Timeout, Value, blocking};
+use standfast_lab::{Lab, LabOptions, Raw};
+
+/// After this a scenario has hung.
+pub const LIMIT: Duration = Duration::from_secs(30);
+
+/// A lab of the usual size.
+pub fn lab() -> Lab {
+    Lab::start(LabOptions::default()).expect("the lab starts")
+}
+
+/// A connected client, with options added to the lab's URL.
+pub fn client(lab: &Lab, options: &str) -> Client {
+    connect(&with(&lab.url(), options)).expect("the client connects")
+}
+
+/// Connect, waiting on this thread.
+pub fn connect(url: &str) -> Result<Client, Error> {
+    blocking::connect(Config::from_url(url)?, None)
+}
+
+/// A URL with options.
+pub fn with(url: &str, options: &str) -> String {
+    if options.is_empty() { url.to_owned() } else { format!("{url}?{options}") }
+}
+
+/// A URL for these sentinels.
+pub fn sentinel_url(sentinels: &[SocketAddr], rest: &str) -> String {
+    let hosts: Vec<String> = sentinels.iter().map(ToString::to_string).collect();
+    format!("redis+sentinel://{}/{rest}", hosts.join(","))
+}
+
+/// Execute on this thread, within `command_timeout`.
+pub fn run(client: &Client, line: &str) -> Result<Value, Error> {
+    run_within(client, line, Timeout::Default)
+}
+
+/// Execute on this thread.
+pub fn run_within(client: &Client, line: &str, timeout: Timeout) -> Result<Value, Error> {
+    client.blocking().command(Request::new(line.split(' '))?, timeout, None)
+}
+
+/// Look until the condition holds.
+///
+/// # Panics
+/// After [`LIMIT`].
+pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "it never happened: {what}");
+        std::thread::park_timeout(Duration::from_millis(2));
+    }
+}
+
+/// Read events up to the first of this kind.
+///
+/// # Panics
+/// After [`LIMIT`].
+pub fn event(events: &Events, kind: EventKind) -> std::sync::Arc<Event> {
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match events.next_blocking(Some(left), None).expect("events go on") {
+            Some(event) if event.kind == kind => return event,
+            Some(_) => {}
+            None => panic!("no event {} within {LIMIT:?}", kind.as_str()),
+        }
+    }
+}
+
+/// A raw connection, past every client.
+pub fn raw(lab: &Lab, addr: SocketAddr) -> Raw {
+    lab.connect(addr).expect("a raw connection")
+}
+
+/// An address at which nothing listens.
+pub fn nowhere() -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("its address")
+}
+
+/// How many threads and descriptors this process has.
+pub fn threads_and_descriptors() -> (usize, usize) {
+    let count = |path: &str| std::fs::read_dir(path).expect("/proc is there").count();
+    (count("/proc/self/task"), count("/proc/self/fd"))
+}

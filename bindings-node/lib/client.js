@@ -1,0 +1,112 @@
+'use strict';
+// The client as users see it. Every method is the name of something that the session does; nothing is decided here.
+
+const { failure } = require('./errors.js');
+const { Session } = require('./session.js');
+const { Stream, disposable, iterate } = require('./stream.js');
+const { Subscription } = require('./subscription.js');
+const { toOptions, toSignal, typeName } = require('./values.js');
+
+const SET = ['ex', 'px', 'nx', 'xx', 'timeout', 'buffers', 'signal'];
+
+class Client {
+  #session;
+
+  constructor(session) {
+    if (!(session instanceof Session)) throw failure('InvalidArgument', 'a client is made by connect()');
+    this.#session = session;
+  }
+
+  /** Any command, name first. */
+  execute(...args) {
+    return this.#session.command(args);
+  }
+
+  /** Any command, with options. */
+  command(args, options) {
+    return this.#session.command(args, options);
+  }
+
+  get(key, options) {
+    return this.#session.command(['GET', key], options);
+  }
+
+  async set(key, value, options) {
+    const { ex, px, nx, xx, ...rest } = toOptions(options, SET, 'set');
+    const args = ['SET', key, value];
+    if (ex !== undefined) args.push('EX', ex);
+    if (px !== undefined) args.push('PX', px);
+    if (nx) args.push('NX');
+    if (xx) args.push('XX');
+    return this.#session.command(args, rest);
+  }
+
+  /** The number of receivers on the master. */
+  publish(channel, payload, options) {
+    return this.#session.command(['PUBLISH', channel, payload], options);
+  }
+
+  subscribe(channels, options) {
+    return new Subscription(this.#session, channels, false, options);
+  }
+
+  psubscribe(patterns, options) {
+    return new Subscription(this.#session, patterns, true, options);
+  }
+
+  /** What happens to this client, from the oldest event that it remembers. Waiting for it does not keep the process alive. */
+  events() {
+    const stream = new Stream(this.#session, this.#session.events(), false);
+    return iterate(stream, () => true, () => stream.end());
+  }
+
+  status() {
+    return this.#session.status();
+  }
+
+  nodes() {
+    return this.#session.nodes();
+  }
+
+  get closed() {
+    return this.#session.closed;
+  }
+
+  /** What is pending ends with an error; fulfilled when all of it has. */
+  async close() {
+    await this.#session.close();
+  }
+
+  /** What waits for this client keeps the process alive: the default. */
+  ref() {
+    this.#session.reference(true);
+    return this;
+  }
+
+  /** Nothing of this client keeps the process alive, not even a command that waits for its reply. */
+  unref() {
+    this.#session.reference(false);
+    return this;
+  }
+}
+
+disposable(Client, function () {
+  return this.close();
+});
+
+/** A client with a verified master, or a typed error within `connectDeadline`. */
+async function connect(url, options) {
+  if (typeof url !== 'string') throw failure('InvalidArgument', `the URL is a string, not ${typeName(url)}`);
+  const { signal, ...config } = toOptions(options, undefined, 'connect');
+  toSignal(signal);
+  const session = new Session(url, config);
+  try {
+    await session.connected(signal);
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
+  return new Client(session);
+}
+
+module.exports = { Client, connect };

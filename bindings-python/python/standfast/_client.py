@@ -1,0 +1,187 @@
+"""The synchronous client: safe to share between threads, and waiting without holding the interpreter."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, Literal, overload
+
+from . import _native
+from ._commands import Argument, Name, set_arguments, subscription_options
+from ._items import TextT
+from ._subscription import Events, Subscription
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ._options import Options
+
+
+class Client(Generic[TextT]):
+    """A client of one master, which follows every failover. Made by :func:`connect`.
+
+    Replies have their natural types: ``bytes`` (or ``str`` with ``decode``) for strings, ``str`` for the server's status
+    words such as ``"OK"``, ``int``, ``float``, ``bool``, ``None``, ``list``, ``dict`` and ``set``. An error inside an array
+    is an exception object in the list.
+
+    Every method may be called from any thread. A call that waits can be interrupted by Ctrl-C.
+    """
+
+    def __init__(self, native: _native.Client, decode: bool) -> None:
+        self._native = native
+        self._decode = decode
+
+    def execute(self, *args: Argument, timeout: float | None = None, decode: bool | None = None) -> Any:
+        """Execute a command and wait for its reply.
+
+        Args:
+            *args: The command and its arguments, one by one.
+            timeout: Seconds until the call gives up; ``None`` means the option ``command_timeout``, ``math.inf`` for ever.
+            decode: Whether strings in the reply become ``str``; ``None`` means what the client was told.
+
+        Raises:
+            NetworkTimeoutError: The deadline passed; the command was certainly not executed, or it only reads.
+            NetworkConnectionError: ``MaybeExecuted`` when the command was sent and its fate is unknown.
+            ServerError: The server answered with an error.
+            UsageError: An argument cannot be sent, or the client is closed.
+        """
+        return self._native.execute(args, timeout, self._decode if decode is None else decode)
+
+    def get(self, key: Name) -> TextT | None:
+        """The value of a key, or ``None`` when there is none."""
+        value: TextT | None = self._native.execute(("GET", key), None, self._decode)
+        return value
+
+    def set(
+        self,
+        key: Name,
+        value: Argument,
+        *,
+        ex: int | None = None,
+        px: int | None = None,
+        nx: bool = False,
+        xx: bool = False,
+    ) -> bool:
+        """Set a key.
+
+        Args:
+            key: The key.
+            value: Its new value.
+            ex: Let it expire after so many seconds.
+            px: Let it expire after so many milliseconds.
+            nx: Only when the key does not exist yet.
+            xx: Only when the key exists already.
+
+        Returns:
+            Whether it was set.
+        """
+        return self._native.execute(set_arguments(key, value, ex, px, nx, xx), None, False) is not None
+
+    def publish(self, channel: Name, payload: Argument) -> int:
+        """Publish a message at the master.
+
+        Returns:
+            How many subscribers the master delivered it to.
+        """
+        return self._native.publish(channel, payload)
+
+    def subscribe(
+        self,
+        *channels: Name,
+        patterns: Iterable[Name] = (),
+        items: int | None = None,
+        bytes: int | None = None,
+        overflow: str | None = None,
+    ) -> Subscription[TextT]:
+        """Subscribe to channels and patterns. Returns at once; iterating waits, and so does ``ready()``.
+
+        Args:
+            *channels: The channels.
+            patterns: Patterns of channels, such as ``"news.*"``.
+            items: How many items the queue holds; the client's ``subscription_items`` if not given.
+            bytes: How many bytes the queue holds; the client's ``subscription_bytes`` if not given.
+            overflow: What a full queue does: ``drop_oldest``, ``drop_newest`` or ``close``.
+        """
+        options = subscription_options(items, bytes, overflow)
+        return Subscription(self._native.subscribe(channels, tuple(patterns), options, self._decode))
+
+    def psubscribe(
+        self,
+        *patterns: Name,
+        items: int | None = None,
+        bytes: int | None = None,
+        overflow: str | None = None,
+    ) -> Subscription[TextT]:
+        """Subscribe to patterns only; see :meth:`subscribe`."""
+        return self.subscribe(patterns=patterns, items=items, bytes=bytes, overflow=overflow)
+
+    def status(self) -> dict[str, Any]:
+        """What the client knows about itself and its servers. Never waits."""
+        return self._native.status()
+
+    def nodes(self) -> list[dict[str, Any]]:
+        """The nodes that the sentinels report, with what each sentinel thinks of each. Never waits."""
+        return self._native.nodes()
+
+    def events(self) -> Events:
+        """A reader of the client's events with a position of its own, from the oldest that is remembered."""
+        return Events(self._native.events())
+
+    def next_event(self, timeout: float | None = None) -> dict[str, Any] | None:
+        """The next event of the client's own position, or ``None`` when the timeout passes first.
+
+        Args:
+            timeout: Seconds; 0 looks only, ``None`` waits for ever.
+        """
+        return self._native.next_event(timeout)
+
+    def close(self) -> None:
+        """Close the client. Whoever waits wakes up with the error ``Closed``. May be called again."""
+        self._native.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the client was closed."""
+        return self._native.closed
+
+    def __enter__(self) -> Client[TextT]:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<standfast.Client {'closed' if self.closed else 'open'}>"
+
+    def __del__(self, _warn: Any = warnings.warn) -> None:
+        # Not every attribute exists when the constructor failed.
+        native = getattr(self, "_native", None)
+        if native is not None and not native.closed:
+            _warn(f"unclosed client {self!r}", ResourceWarning, source=self)
+            native.close()
+
+
+@overload
+def connect(url: str, *, decode: Literal[False] = False, **options: Unpack[Options]) -> Client[bytes]: ...
+@overload
+def connect(url: str, *, decode: Literal[True], **options: Unpack[Options]) -> Client[str]: ...
+@overload
+def connect(url: str, *, decode: bool, **options: Unpack[Options]) -> Client[Any]: ...
+def connect(url: str, *, decode: bool = False, **options: Unpack[Options]) -> Client[Any]:
+    """Connect to the master that the sentinels name, and wait for it.
+
+    Args:
+        url: ``redis+sentinel://[user:password@]host[:port][,host...]/master[/db][?option=value&...]``, or
+            ``redis://host[:port][,host...][/db]`` without sentinels.
+        decode: Whether strings become ``str`` instead of ``bytes``.
+        **options: The same options as in the URL, by name; lengths of time are seconds.
+
+    Raises:
+        ConfigurationError: The URL or an option cannot be understood.
+        DiscoveryError: No master was found within ``connect_deadline``; ``causes`` says what every sentinel did.
+        ServerError: A password is wrong or missing.
+    """
+    return Client(_native.Client.connect(url, dict(options)), decode)
