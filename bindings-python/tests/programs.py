@@ -7,8 +7,10 @@ import sys
 import textwrap
 
 PRELUDE = """
-import asyncio, os, signal, sys, threading, time
+import asyncio, logging, os, signal, sys, threading, time
 import standfast, standfast.aio
+# That a callback took long is a warning about the machine, and some of the programs block their loop on purpose.
+logging.getLogger("asyncio").setLevel(logging.ERROR)
 url = sys.argv[1]
 
 def say(*words):
