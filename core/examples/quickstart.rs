@@ -11,9 +11,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     news.ready().await?;
     client.command(redis::cmd("PUBLISH").arg("news").arg("it works")).await?;
     while let Some(item) = news.next().await {
-        match item {
-            Item::Message(message) => return Ok(println!("news: {}", String::from_utf8_lossy(&message.payload))),
-            other => println!("messages may be missing: {other:?}"),
+        if let Item::Message(message) = item {
+            println!("news: {}", String::from_utf8_lossy(&message.payload));
+            break;
         }
     }
     Ok(())

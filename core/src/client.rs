@@ -28,7 +28,7 @@ use crate::event::{Event, EventKind, EventLog, Events};
 use crate::known::Known;
 use crate::status::{ClientState, Node, Status};
 use crate::subscription::{Channels, Hub, Subscription};
-use crate::supervisor::process::Process;
+use crate::supervisor::process::{Process, check_process};
 use crate::supervisor::run::supervise;
 use crate::sync::lock;
 use crate::tree::Tree;
@@ -434,10 +434,7 @@ impl Shared {
     /// # Errors
     /// [`ErrorKind::Forked`] in a child of the process that made the client.
     pub(crate) fn check_process(&self) -> Result<()> {
-        if self.pid == std::process::id() {
-            return Ok(());
-        }
-        Err(Error::new(ErrorKind::Forked, "the client was made before fork(); make a new one in the child"))
+        check_process(self.pid)
     }
 
     /// Check a request and take a place among the waiting.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::bell::{Bell, Interrupt, Waited};
 use crate::error::{Error, ErrorKind, Result};
+use crate::supervisor::process::check_process;
 use crate::sync::lock;
 use crate::tree::Tree;
 
@@ -114,9 +115,16 @@ impl Event {
 const RING: usize = 1024;
 
 /// The events of one client, and its readers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct EventLog {
     state: Mutex<LogState>,
+    pid: u32,
+}
+
+impl Default for EventLog {
+    fn default() -> EventLog {
+        EventLog { state: Mutex::default(), pid: std::process::id() }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -180,8 +188,9 @@ impl Events {
     /// The next event, if there is one.
     ///
     /// # Errors
-    /// [`ErrorKind::EndOfStream`] after the `closed` event was read.
+    /// [`ErrorKind::EndOfStream`] after the `closed` event was read, [`ErrorKind::Forked`] in a child of the process.
     pub fn try_next(&self) -> Result<Option<Arc<Event>>> {
+        check_process(self.log.pid)?;
         // Lock order: log, then position, then bell.
         let state = lock(&self.log.state);
         let mut next = lock(&self.reader.next);

@@ -159,6 +159,7 @@ impl Subscription {
     /// # Errors
     /// As [`Subscription::ready`], and [`ErrorKind::Cancelled`] when interrupted.
     pub fn ready_blocking(&self, timeout: Option<Duration>, interrupt: Interrupt<'_>) -> Result<()> {
+        self.inner.client.shared().check_process()?;
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         match self.inner.queue.ready_bell().wait(deadline, interrupt) {
             Waited::Rang => self.inner.queue.readiness(),
@@ -180,8 +181,9 @@ impl Subscription {
     ///
     /// # Errors
     /// [`ErrorKind::EndOfStream`] when the subscription is closed and read to its end; [`ErrorKind::Overflow`] when its
-    /// policy closed it; [`ErrorKind::SubscribeFailed`] when the server refused it.
+    /// policy closed it; [`ErrorKind::SubscribeFailed`] when the server refused it; [`ErrorKind::Forked`].
     pub fn try_next(&self) -> Result<Option<Item>> {
+        self.inner.client.shared().check_process()?;
         self.inner.queue.pop()
     }
 

@@ -28,6 +28,15 @@ struct Runtime {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
+/// # Errors
+/// [`ErrorKind::Forked`] in a child of the process that made the handle.
+pub(crate) fn check_process(owner: u32) -> Result<()> {
+    if owner == std::process::id() {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Forked, "the client was made before fork(); make a new one in the child"))
+}
+
 static SLOT: Mutex<Option<(u32, Weak<Process>)>> = Mutex::new(None);
 
 impl Process {
