@@ -40,7 +40,8 @@ pub(crate) fn value<T>(on_failure: T, body: impl FnOnce(&Caller) -> Result<T>) -
 }
 
 fn guarded<T>(body: impl FnOnce(&Caller) -> Result<T>) -> Result<T> {
-    error::clear();
+    // Dropped when the body is done: an argument may be the text of the last error.
+    let _outgoing = error::take();
     // Unwind safety: locks recover from poison deliberately (core and handle table), and what the body had in hand is
     // dropped by the unwinding.
     catch_unwind(AssertUnwindSafe(|| body(&Caller(())))).unwrap_or_else(|payload| Err(panicked(payload.as_ref())))

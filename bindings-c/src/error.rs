@@ -96,14 +96,13 @@ pub(crate) fn record(error: Error) -> standfast_status {
     error.code()
 }
 
-/// Forget the last error of this thread.
-pub(crate) fn clear() {
-    let _ = LAST.try_with(|last| {
-        // Looked at first: the usual call follows a call that did not fail.
-        if last.borrow().is_some() {
-            *last.borrow_mut() = None;
-        }
-    });
+/// What [`take`] took: the texts of an error that is no longer the last one.
+pub(crate) struct Outgoing(#[expect(dead_code, reason = "held for its drop")] Option<Box<Report>>);
+
+/// Forget the last error of this thread. Its texts live as long as the result, so that a program may pass the text of an
+/// error to the next call.
+pub(crate) fn take() -> Outgoing {
+    Outgoing(LAST.try_with(|last| last.borrow_mut().take()).unwrap_or_default())
 }
 
 /// Read the error behind a handle, if it is still the last one of this thread. The accessors are no calls in the sense of
@@ -266,7 +265,7 @@ mod tests {
 
     #[test]
     fn an_error_lasts_until_the_next_call_and_belongs_to_its_thread() {
-        clear();
+        take();
         assert!(standfast_last_error().is_null());
         record(Error::new(ErrorKind::NotReady, "no master yet\0really"));
         let error = standfast_last_error();
@@ -290,8 +289,19 @@ mod tests {
         record(Error::new(ErrorKind::Closed, "next"));
         assert_eq!(standfast_error_code(error), STANDFAST_OK);
         assert_eq!(text(standfast_error_name(error)), "");
-        clear();
+        take();
         assert!(standfast_last_error().is_null());
+    }
+
+    #[test]
+    fn the_text_of_an_error_may_be_an_argument_of_the_next_call() {
+        let mut options = std::ptr::null_mut();
+        record(Error::new(ErrorKind::NotReady, "redis://not.a.real.host/0"));
+        let text = standfast_error_message(standfast_last_error());
+        // SAFETY: text with a NUL behind it, and a place for the result.
+        let status = unsafe { crate::options::standfast_options_new(text, &raw mut options) };
+        assert_eq!(status, STANDFAST_OK);
+        assert_eq!(crate::options::standfast_options_free(options), STANDFAST_OK);
     }
 
     #[test]

@@ -75,10 +75,10 @@ static void errors_of_the_server(const standfast_client *client) {
 static void timeouts(const standfast_client *client) {
     const char *slow[] = {"DEBUG", "SLEEP", "0.5"};
     standfast_reply *reply;
-    int64_t start = monotonic_ms(), spent;
+    int64_t start = monotonic_ms();
+    /* Had it waited longer, it would have the reply. */
     CHECK_STATUS(STANDFAST_ERR_MAYBE_EXECUTED, standfast_command(client, 3, slow, NULL, 50, &reply));
-    spent = monotonic_ms() - start;
-    CHECK(spent >= 49 && spent < 400);
+    CHECK(monotonic_ms() - start >= 49);
     CHECK(strcmp(standfast_error_phase(standfast_last_error()), "reply") == 0);
     CHECK(strcmp(standfast_error_retry(standfast_last_error()), "if_idempotent") == 0);
     /* The late reply is not given to the next command. */

@@ -1,4 +1,4 @@
-/* Loads the library, calls nothing of it, and ends: no thread, no descriptor, no signal handler. */
+/* Loads the library, calls nothing of it, unloads it, and ends: no thread, no descriptor, no signal handler. */
 #define _POSIX_C_SOURCE 200809L
 #include <dirent.h>
 #include <dlfcn.h>
@@ -36,5 +36,5 @@ int main(int argc, char **argv) {
             return 1;
         }
     }
-    return 0;
+    return dlclose(library) == 0 ? 0 : 1;
 }
