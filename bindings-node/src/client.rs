@@ -44,7 +44,7 @@ pub struct NativeClient {
 
 /// Open a client; it connects in the background. `wake` is called when there is something to take.
 #[napi(catch_unwind)]
-pub(crate) fn open(
+pub fn open(
     env: &Env,
     url: String,
     options: Object<'_>,

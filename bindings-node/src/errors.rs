@@ -121,19 +121,19 @@ fn kind_fields<'env>(env: &'env Env, kind: ErrorKind, retry: &str) -> napi::Resu
 
 /// The core's table of errors, for the drift test: `lib/errors.js` must say the same.
 #[napi(catch_unwind)]
-pub(crate) fn error_table(env: &Env) -> napi::Result<Vec<Object<'_>>> {
+pub fn error_table(env: &Env) -> napi::Result<Vec<Object<'_>>> {
     ErrorKind::ALL.iter().map(|kind| kind_fields(env, *kind, Error::new(*kind, "").retry().as_str())).collect()
 }
 
 /// Panics inside the boundary, so that a test can see what becomes of it.
 #[napi(catch_unwind)]
-pub(crate) fn debug_panic(env: &Env, makers: Object<'_>) -> napi::Result<()> {
+pub fn debug_panic(env: &Env, makers: Object<'_>) -> napi::Result<()> {
     let makers = Makers::from_object(&makers)?;
     guard(env, &makers, || panic!("a panic on purpose"))
 }
 
 /// The version of the core; the package's must be the same.
 #[napi(catch_unwind)]
-pub(crate) fn version() -> &'static str {
+pub fn version() -> &'static str {
     standfast::VERSION
 }

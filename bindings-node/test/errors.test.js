@@ -6,7 +6,7 @@ const { after, before, describe, test } = require('node:test');
 const { ErrorCode, StandfastError, connect } = require('standfast');
 const native = require('../native.js');
 const { makers } = require('../lib/values.js');
-const { Lab, deadAddress, within } = require('./lab.js');
+const { Lab, deadAddress, until, within } = require('./lab.js');
 
 /** What a promise is rejected with; anything else fails the test. */
 async function failureOf(promise) {
@@ -214,7 +214,7 @@ describe('what a caller does wrong', () => {
     assert.equal(before.cause, reason);
     const aborter = new AbortController();
     const waiting = failureOf(client.command(['BLPOP', 'never', 0], { signal: aborter.signal, timeout: Infinity }));
-    await within(5_000, 'BLPOP on the server', blocked(client));
+    await blocked(client);
     aborter.abort(reason);
     const error = await waiting;
     assert.equal(error.name, 'MaybeExecuted');
@@ -247,7 +247,7 @@ describe('what a caller does wrong', () => {
     const subscription = closed.subscribe('c');
     await subscription.ready();
     const pending = failureOf(closed.command(['BLPOP', 'never', 0], { timeout: Infinity }));
-    await within(5_000, 'BLPOP on the server', blocked(client));
+    await blocked(client);
     assert.equal(closed.closed, false);
     await within(5_000, 'both closes', Promise.all([closed.close(), closed.close()]));
     assert.equal(closed.closed, true);
@@ -267,9 +267,6 @@ describe('what a caller does wrong', () => {
 });
 
 /** Fulfilled when some client is blocked on the server. */
-async function blocked(client) {
-  for (;;) {
-    const info = await client.execute('INFO', 'clients');
-    if (/blocked_clients:[1-9]/.test(info)) return;
-  }
+function blocked(client) {
+  return until('a blocked client', async () => /blocked_clients:[1-9]/.test(await client.execute('INFO', 'clients')));
 }

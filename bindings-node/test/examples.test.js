@@ -5,7 +5,7 @@ const assert = require('node:assert/strict');
 const { spawn } = require('node:child_process');
 const { join } = require('node:path');
 const { after, before, describe, test } = require('node:test');
-const { Lab, PACKAGE, watch, within } = require('./lab.js');
+const { Lab, PACKAGE, until, watch, within } = require('./lab.js');
 
 describe('examples', () => {
   let lab;
@@ -33,12 +33,11 @@ describe('examples', () => {
     const face = example('face.mjs', lab.url, 'node', 'face:news');
     await face.line('{"ready":true}');
     const { publisher } = await lab.do('publisher_start', { channel: 'face:news', every_ms: 5 });
+    await lab.replicated();
     await lab.do('planned_failover');
     const { at_us: writableAt } = await lab.do('wait_writable');
-    await within(20_000, 'a write of the face on the new master', (async () => {
-      const before = await lab.redis('SCARD', 'demo:node');
-      while ((await lab.redis('SCARD', 'demo:node')) <= before);
-    })());
+    const before = await lab.redis('SCARD', 'demo:node');
+    await until('a write of the face on the new master', async () => (await lab.redis('SCARD', 'demo:node')) > before);
     const { log } = await lab.do('publisher_stop', { publisher });
     face.child.stdin.write('stop\n');
     const { code, stderr, lines } = await within(20_000, 'the end of the face', face.ended);

@@ -5,7 +5,7 @@
 const assert = require('node:assert/strict');
 const { after, before, describe, test } = require('node:test');
 const { connect } = require('standfast');
-const { Lab, run, within } = require('./lab.js');
+const { Lab, run, until } = require('./lab.js');
 
 /** It ended by itself, without a signal and without complaint. */
 function clean({ code, signal, stderr }) {
@@ -117,9 +117,7 @@ describe('exit', () => {
       .then(() => { console.log('forgotten'); setInterval(gc, 20); });`, { url: lab.url, args: ['--expose-gc'] });
     try {
       await child.line('forgotten');
-      await within(8_000, 'no connection of the forgotten client', (async () => {
-        while ((await lab.redis('CLIENT', 'LIST')).includes('name=forgotten'));
-      })());
+      await until('no connection of the forgotten client', async () => !(await lab.redis('CLIENT', 'LIST')).includes('name=forgotten'), 8_000);
     } finally {
       child.child.kill();
       await child.ended;

@@ -5,7 +5,7 @@
 const assert = require('node:assert/strict');
 const { after, before, describe, test } = require('node:test');
 const { StandfastError, connect } = require('standfast');
-const { Lab, within } = require('./lab.js');
+const { Lab, until, within } = require('./lab.js');
 
 const RECOVERY = 20_000;
 
@@ -22,6 +22,8 @@ function writer(client, key) {
       } catch (error) {
         assert(error instanceof StandfastError, error.stack);
         record.error = error.name;
+        // The test has failed and cleans up: without this the loop would never give the event loop a turn again.
+        if (error.name === 'Closed') return;
       }
       record.ended = Date.now();
     }
@@ -78,14 +80,13 @@ describe('failovers', () => {
       const writes = writer(client, key);
       await messages.until('the first message', (item) => item.type === 'message');
 
+      await lab.replicated();
       const { node: old, at_us: faultAt } = await lab.do(fault);
       const { node: master, at_us: writableAt } = await lab.do('wait_writable', { timeout_ms: RECOVERY });
       await messages.until('a message of the new master', (item) => item.type === 'message' && item.generation > generation);
       const acknowledged = () => writes.records.filter((record) => record.ended && !record.error);
       const since = writableAt / 1e3;
-      await within(RECOVERY, 'a write to the new master', (async () => {
-        while (!acknowledged().some(({ started }) => started > since)) await client.execute('PING').catch(() => {});
-      })());
+      await until('a write to the new master', () => acknowledged().some(({ started }) => started > since), RECOVERY);
       await writes.stop();
       const { log } = await lab.do('publisher_stop', { publisher });
       const last = log.findLast(({ error }) => !error);
@@ -104,7 +105,7 @@ describe('failovers', () => {
       const lost = acknowledged().filter(({ n }) => !present.has(String(n)));
       if (fault === 'planned_failover') {
         assert.deepEqual(errors, []);
-        assert.deepEqual(lost, []);
+        assert.equal(lost.length, 0, `lost ${lost.length} of ${acknowledged().length}`);
       } else {
         // Asynchronous replication may lose what was acknowledged just before the kill, nothing else.
         for (const { ended } of lost) assert(ended <= faultAt / 1e3 + 1, `lost a write acknowledged ${ended - faultAt / 1e3} ms after the kill`);
@@ -137,9 +138,7 @@ describe('failovers', () => {
     assert(performance.now() - started < 3_000);
     assert.notEqual(client.status().state, 'closed');
     await lab.do('heal');
-    await within(RECOVERY, 'a write after all came back', (async () => {
-      while (await client.set('up', 1).catch(() => true) !== 'OK');
-    })());
+    await until('a write after all came back', async () => (await client.set('up', 1).catch(() => null)) === 'OK', RECOVERY);
     assert.equal(client.status().state, 'ready');
     await client.close();
   });

@@ -24,6 +24,14 @@ async function within(ms, what, promise) {
   }
 }
 
+/** Asks again and again, with the event loop's turn in between, until the answer is yes. */
+async function until(what, question, ms = 20_000) {
+  for (const end = performance.now() + ms; !(await question()); ) {
+    if (performance.now() > end) throw new Error(`${what}: not within ${ms} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
 class Lab {
   #process;
   #calls = new Map();
@@ -66,6 +74,24 @@ class Lab {
   /** A command straight to a server, past the client under test. */
   async redis(...args) {
     return (await this.do('redis', { args })).reply;
+  }
+
+  /**
+   * Every replica has what the master has now. That a replica calls itself connected is not enough: the master starts sending
+   * it commands only with its first acknowledgement, up to a second later, and a failover before that loses everything.
+   */
+  async replicated() {
+    await this.redis('SET', 'test:replicated', 'x');
+    const offsets = async () => {
+      const info = await this.redis('INFO', 'replication');
+      const replicas = [...info.matchAll(/^slave\d+:.*state=online,offset=(\d+)/gm)].map(([, offset]) => Number(offset));
+      return { master: Number(info.match(/master_repl_offset:(\d+)/)[1]), replicas };
+    };
+    const { master } = await offsets();
+    await until('the replicas have the write', async () => {
+      const { replicas } = await offsets();
+      return replicas.length === this.nodes.length - 1 && replicas.every((offset) => offset >= master);
+    });
   }
 
   async stop() {
@@ -133,4 +159,4 @@ function watch(child, deadline) {
   };
 }
 
-module.exports = { Lab, PACKAGE, deadAddress, run, watch, within };
+module.exports = { Lab, PACKAGE, deadAddress, run, until, watch, within };

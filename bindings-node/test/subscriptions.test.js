@@ -4,7 +4,7 @@
 const assert = require('node:assert/strict');
 const { after, before, describe, test } = require('node:test');
 const { connect } = require('standfast');
-const { Lab, within } = require('./lab.js');
+const { Lab, until, within } = require('./lab.js');
 
 describe('subscriptions', () => {
   let lab;
@@ -48,7 +48,7 @@ describe('subscriptions', () => {
     })();
     await client.publish('left', 'last');
     await within(5_000, 'the end of the loop', loop);
-    await within(5_000, 'no receiver', nobody(client, 'left'));
+    await until('no receiver', async () => (await client.publish('left', 'anybody?')) === 0);
   });
 
   test('patterns and several channels', async () => {
@@ -167,7 +167,3 @@ test('whoever waited first is served first, even if an item came before the wake
   stream.pump();
   assert.deepEqual(await Promise.all([first, second]), ['a', 'b']);
 });
-
-async function nobody(client, channel) {
-  while ((await client.publish(channel, 'anybody?')) > 0);
-}
