@@ -31,10 +31,15 @@ impl Role {
 
 /// The one master that all sentinels name without any reservation: none doubts it, none replaces it.
 pub(crate) fn calm(views: &[(SocketAddr, View)]) -> Result<SocketAddr, String> {
-    match views.iter().find(|(_, view)| view.master_flags != "master") {
-        Some((sentinel, view)) => Err(format!("sentinel {sentinel}: master is {}", view.master_flags)),
-        None => one_master(views.iter().map(|(_, view)| view.master)),
+    for (sentinel, view) in views {
+        if view.tilt {
+            return Err(format!("sentinel {sentinel} distrusts its clock"));
+        }
+        if view.master_flags != "master" {
+            return Err(format!("sentinel {sentinel}: master is {}", view.master_flags));
+        }
     }
+    one_master(views.iter().map(|(_, view)| view.master))
 }
 
 /// This master, if every node plays the part that follows from it; otherwise the first thing that is wrong.
@@ -102,6 +107,7 @@ mod tests {
         let view = |other| View {
             master: addr(1),
             master_flags: "master".into(),
+            tilt: false,
             replicas: vec![ReplicaView {
                 addr: addr(2),
                 flags: "slave".into(),
@@ -128,6 +134,7 @@ mod tests {
     fn anything_amiss_in_one_view_is_disagreement() {
         assert!(agreed_after(|v| v.master = addr(2)).is_err());
         assert!(agreed_after(|v| v.master_flags = "master,s_down".into()).is_err());
+        assert!(agreed_after(|v| v.tilt = true).is_err());
         assert!(agreed_after(|v| v.replicas.clear()).is_err());
         assert!(agreed_after(|v| v.replicas[0].flags = "s_down,slave".into()).is_err());
         assert!(agreed_after(|v| v.replicas[0].link = "err".into()).is_err());

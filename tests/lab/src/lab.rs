@@ -27,15 +27,15 @@ use crate::{
 
 const ASK_AGAIN: Duration = Duration::from_millis(10);
 pub(crate) const RAW_TIMEOUT: Duration = Duration::from_secs(2);
-pub(crate) const START_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const START_TIMEOUT: Duration = Duration::from_secs(45);
 const HEAL_TIMEOUT: Duration = Duration::from_secs(40);
 
-/// `SENTINEL DEBUG`: how often sentinels look at healthy replicas, and ask (and believe) each other about the master.
+/// `SENTINEL DEBUG`: how often sentinels look at healthy replicas, ask (and believe) each other about the master, and how long they distrust their clock.
 /// The period of pings stays as it is: a sentinel that has just pinged or connected sees a dead master up to a second later,
 /// so hurried pings would make every failover after a healing a slow one.
-type Pace = [&'static str; 4];
-const NATURAL: Pace = ["INFO-PERIOD", "10000", "ASK-PERIOD", "1000"];
-const HURRIED: Pace = ["INFO-PERIOD", "200", "ASK-PERIOD", "100"];
+type Pace = [&'static str; 6];
+const NATURAL: Pace = ["INFO-PERIOD", "10000", "ASK-PERIOD", "1000", "TILT-PERIOD", "30000"];
+const HURRIED: Pace = ["INFO-PERIOD", "200", "ASK-PERIOD", "100", "TILT-PERIOD", "1000"];
 
 /// A running topology: one master, its replicas, its sentinels. Everything ends when it is dropped.
 ///
@@ -234,7 +234,7 @@ impl Lab {
     }
 
     /// Waits until every node and sentinel runs and every sentinel agrees on everything. Changes nothing: after a fault this takes
-    /// as long as Sentinel does, up to 20 seconds.
+    /// as long as Sentinel does, up to 20 seconds, or 30 after the machine has stalled.
     pub fn wait_healthy(&self, timeout: Duration) -> Result<SocketAddr> {
         poll::until("the lab is healthy", ASK_AGAIN, timeout, || self.agreement())
     }

@@ -5,6 +5,7 @@ use std::{io, net::SocketAddr, time::Duration};
 use crate::{
     credentials::{Credentials, Kind},
     raw::{Raw, Value},
+    server::info_field,
 };
 
 const TIMEOUT: Duration = Duration::from_millis(500);
@@ -22,6 +23,8 @@ pub(crate) struct Sentinels {
 pub(crate) struct View {
     pub(crate) master: SocketAddr,
     pub(crate) master_flags: String,
+    /// It distrusts its clock and decides nothing for a while.
+    pub(crate) tilt: bool,
     pub(crate) replicas: Vec<ReplicaView>,
     /// Address and flags of the other sentinels.
     pub(crate) others: Vec<(SocketAddr, String)>,
@@ -65,10 +68,12 @@ impl Sentinels {
         let mut raw = self.connect(sentinel)?;
         let mut ask = |what: &str| raw.command(&["SENTINEL", what, &self.master_name])?.into_result();
         let (master, replicas, others) = (ask("MASTER")?, ask("REPLICAS")?, ask("SENTINELS")?);
+        let info = raw.command(&["INFO", "sentinel"])?.into_result()?.text();
         let flags = |v: &Value| v.field("flags").unwrap_or_default();
         Ok(View {
             master: addr_of(&master).ok_or(io::ErrorKind::InvalidData)?,
             master_flags: flags(&master),
+            tilt: info_field(&info, "sentinel_tilt") == Some("1"),
             replicas: replicas
                 .items()
                 .iter()

@@ -22,6 +22,8 @@ const GAP_MARGIN_US: i64 = 2_000;
 const SILENCE_US: i64 = 1_000_000;
 /// The probe that finds the new master writable may come this much after a client that asks without pause.
 const PROBE_US: i64 = 20_000;
+/// Shorter silences happen between any two writes.
+const PAUSE_US: i64 = 20_000;
 /// After the last sentinel has announced the new master, a pause has other reasons than the failover.
 const AFTER_SWITCH_US: i64 = 1_000_000;
 
@@ -103,12 +105,12 @@ pub(crate) fn measure(life: &Life<'_>, faults: &[Fault], published: &[Published]
             let missed: Vec<i64> = missed.iter().copied().filter(|at_us| inside(*at_us)).collect();
             let explained = missed.iter().filter(|at_us| in_a_gap(**at_us, &life.records.gaps)).count();
             let outage = longest(&silences, fault.at_us, end.min(life.stop_us));
-            let settled = fault.switched_us.map_or(end, |us| us + AFTER_SWITCH_US).min(end).min(life.stop_us);
-            let switch = longest(&silences, fault.at_us, settled);
+            let switch = switch(&silences, fault, end.min(life.stop_us));
             Measured {
                 report: FaultReport {
                     fault: fault.kind,
                     outage_ms: ms(outage.length()),
+                    switch_ms: ms(switch.length()),
                     lag_after_writable_ms: fault.writable_us.and_then(|us| lag(switch, us)).map(ms),
                     recovered: !outage.open,
                     acked,
@@ -140,6 +142,16 @@ fn silences(life: &Life<'_>) -> Vec<Span> {
         spans.push(Span { from_us, to_us: life.stop_us, open: true });
     }
     spans
+}
+
+/// The silence that belongs to the failover: the one in which the new master took its first write, or if the face did not pause then, the
+/// longest until all sentinels had announced it. On a busy machine other pauses of a planned failover's length are nothing special.
+fn switch(silences: &[Span], fault: &Fault, end_us: i64) -> Span {
+    let then = fault.writable_us.map(|us| longest(silences, us - PROBE_US, us + PROBE_US));
+    then.filter(|span| span.length() > PAUSE_US).unwrap_or_else(|| {
+        let settled_us = fault.switched_us.map_or(end_us, |us| us + AFTER_SWITCH_US);
+        longest(silences, fault.at_us, settled_us.min(end_us))
+    })
 }
 
 /// How long after the new master's first write the face was writing again. Nothing if it never was, and nothing if it never paused for
@@ -242,6 +254,21 @@ mod tests {
         let records = writer(&[(1100, 1160), (3500, 4000)]);
         let planned = &measured(&records, &everything(&records), &[])[0].report;
         assert_eq!((planned.outage_ms, planned.lag_after_writable_ms), (500.0, Some(10.0)));
+    }
+
+    #[test]
+    fn a_stall_after_the_switch_is_not_taken_for_it() {
+        let records = writer(&[(1100, 1160), (1500, 1700)]);
+        let planned = &measured(&records, &everything(&records), &[])[0];
+        assert_eq!((planned.report.outage_ms, planned.report.lag_after_writable_ms), (200.0, Some(10.0)));
+        assert_eq!(planned.switch.length(), 60 * MS);
+    }
+
+    #[test]
+    fn a_writer_that_moves_when_the_switch_is_announced_has_that_lag() {
+        let records = writer(&[(1950, 2010)]);
+        let planned = &measured(&records, &everything(&records), &[])[0].report;
+        assert_eq!((planned.outage_ms, planned.lag_after_writable_ms), (60.0, Some(860.0)));
     }
 
     #[test]

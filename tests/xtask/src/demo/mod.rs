@@ -41,16 +41,17 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(5);
 const FACES_READY: Duration = Duration::from_secs(30);
 /// Undisturbed work before the first fault and after the last, so that there is something to compare with.
 const QUIET: Duration = Duration::from_millis(1500);
-const WRITABLE: Duration = Duration::from_secs(20);
+/// A sentinel that distrusts its clock decides nothing for 30 seconds.
+const WRITABLE: Duration = Duration::from_secs(45);
 const WRITES_AGAIN: Duration = Duration::from_secs(20);
 /// After a planned failover Sentinel leaves the old master alone for ten seconds. That is when careless clients lose writes,
 /// so the demo waits for it.
-const REPLICATING: Duration = Duration::from_secs(30);
+const REPLICATING: Duration = Duration::from_secs(60);
 /// For messages that are on their way when the publisher stops.
 const LAST_MESSAGES: Duration = Duration::from_millis(300);
 const FACES_STOP: Duration = Duration::from_secs(15);
 /// Whatever hangs, the demo does not.
-const WHOLE_DEMO: Duration = Duration::from_secs(150);
+const WHOLE_DEMO: Duration = Duration::from_secs(240);
 
 /// What to run and where to leave the results.
 #[derive(Clone, Debug)]
@@ -135,13 +136,13 @@ fn tell(args: &DemoArgs, progress: &Progress) -> Result<Story> {
     progress.say("all write and listen; a quiet moment");
     thread::sleep(QUIET);
 
-    progress.say(&format!("planned failover away from {}", lab.master()?));
+    let old = lab.wait_replicating(REPLICATING)?;
+    progress.say(&format!("planned failover away from {old}"));
     let planned_at = lab.planned_failover()?;
     let planned = follow(&lab, &faces, planned_at, progress)?;
     progress.say("waiting until Sentinel has demoted the old master (it takes its ten seconds)");
-    lab.wait_replicating(REPLICATING)?;
+    let victim = lab.wait_replicating(REPLICATING)?;
 
-    let victim = lab.master()?;
     progress.say(&format!("kill -9 of the new master {victim}"));
     let killed_at = lab.kill(victim)?;
     let kill = follow(&lab, &faces, killed_at, progress)?;

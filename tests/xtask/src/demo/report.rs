@@ -36,7 +36,9 @@ pub(crate) struct FaultReport {
     pub(crate) fault: FaultKind,
     /// The longest time without an acknowledged write.
     pub(crate) outage_ms: f64,
-    /// From the moment when the new master took writes to this face's first acknowledgement after the outage.
+    /// The silence that belongs to the failover. Shorter than the outage when something else took longer: a stall of the machine, a late loss.
+    pub(crate) switch_ms: f64,
+    /// From the moment when the new master took writes to this face's first acknowledgement after that silence.
     /// Slightly negative when the face was quicker than the probe that asks every 2 ms; null when one of the two never came, or
     /// when the face never paused because it went on with the old master.
     pub(crate) lag_after_writable_ms: Option<f64>,

@@ -19,6 +19,7 @@ const BETWEEN: f64 = 26.0;
 const LEGEND: f64 = 44.0;
 /// Of a letter of the 12 px labels; rather too much than too little, fonts differ.
 const LETTER: f64 = 6.8;
+const BOLD_LETTER: f64 = 7.3;
 
 const INK: &str = "#1f2937";
 const FAINT: &str = "#6b7280";
@@ -90,13 +91,13 @@ fn draw_lane(out: &mut String, lane: &Lane, top: f64, x: impl Fn(f64) -> f64) {
         rect(out, (since, middle + 9.0), ((until - since).max(2.0), 3.0), GAP, 1.5);
     }
     #[expect(clippy::cast_precision_loss, reason = "labels are short")]
-    let label_width = lane.label.chars().count() as f64 * LETTER;
+    let label_width = lane.label.chars().count() as f64 * BOLD_LETTER;
     let after = from + width + 8.0;
     let (at, anchor) = if after + label_width <= WIDTH - MARGIN { (after, "start") } else { (from - 8.0, "end") };
-    // A halo keeps the number readable where a mark's line runs through it.
-    let halo =
-        "font-weight=\"600\" paint-order=\"stroke\" stroke=\"#ffffff\" stroke-width=\"5\" stroke-linejoin=\"round\"";
-    text(out, at, middle + 4.0, anchor, INK, halo, &lane.label);
+    // Marks' lines and the lane's own must not run through the number.
+    let left = if anchor == "start" { at } else { at - label_width };
+    rect(out, (left - 3.0, middle - 8.0), (label_width + 6.0, 16.0), "#ffffff", 3.0);
+    text(out, at, middle + 4.0, anchor, INK, "font-weight=\"600\"", &lane.label);
 }
 
 fn draw_legend(out: &mut String, top: f64) {

@@ -5,8 +5,8 @@ use super::{
     style::Style,
 };
 
-const HEADS: [&str; 9] =
-    ["face", "outage ms", "after writable ms", "acked", "lost", "missed", "in a gap", "gaps", "errors"];
+const HEADS: [&str; 10] =
+    ["face", "outage ms", "at the switch", "after writable", "acked", "lost", "missed", "in a gap", "gaps", "errors"];
 
 /// The whole table.
 pub(crate) fn table(report: &Report, style: Style) -> String {
@@ -50,6 +50,7 @@ fn row(face: &str, fault: &FaultReport) -> [Cell; HEADS.len()] {
     let FaultReport {
         fault: _,
         outage_ms,
+        switch_ms,
         lag_after_writable_ms,
         recovered,
         acked,
@@ -66,6 +67,7 @@ fn row(face: &str, fault: &FaultReport) -> [Cell; HEADS.len()] {
     [
         usual(face.to_owned()),
         bad_if(!recovered, outage),
+        usual(format!("{switch_ms:.0}")),
         usual(lag_after_writable_ms.map_or_else(|| "–".into(), |ms| format!("{ms:+.0}"))),
         usual(acked.to_string()),
         bad_if(*lost > 0, lost.to_string()),
@@ -104,6 +106,7 @@ mod tests {
         let fault = FaultReport {
             fault: FaultKind::Kill,
             outage_ms: 1391.4,
+            switch_ms: 1391.4,
             lag_after_writable_ms: Some(-0.6),
             recovered: true,
             acked: 12_345,
@@ -124,11 +127,11 @@ mod tests {
         assert_eq!(lines[1], "kill -9 of the master: 2 failovers, Sentinel went on by itself");
         assert_eq!(
             lines[2],
-            "  face   outage ms   after writable ms   acked   lost   missed   in a gap   gaps   errors"
+            "  face   outage ms   at the switch   after writable   acked   lost   missed   in a gap   gaps   errors"
         );
         assert_eq!(
             lines[3],
-            "  rust        1391                  -1   12345      2      100        100      1   Timeout 3"
+            "  rust        1391            1391               -1   12345      2      100        100      1   Timeout 3"
         );
     }
 }
