@@ -58,6 +58,8 @@ pub(crate) fn sweep() -> Vec<String> {
     loop {
         let left = descendants();
         if left.is_empty() {
+            // Those that were dead when they came to us were nobody's to reap, either.
+            while let Ok(Some(_)) = waitpid(None, WaitOptions::NOHANG) {}
             return Vec::new();
         }
         if !left.iter().all(|process| process.wait(deadline)) {

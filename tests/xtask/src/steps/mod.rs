@@ -108,3 +108,38 @@ pub(crate) fn for_demo(repo: &Repo, quick: bool) -> Vec<Step> {
 fn build_lab(repo: &Repo) -> Step {
     Step::build("build-lab", vec![repo.cargo(&["build", "--locked", "--package", "standfast-lab", "--bins"])])
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+
+    use super::*;
+
+    #[test]
+    fn every_step_comes_after_what_it_needs_and_has_a_log_of_its_own() {
+        let repo = Repo::find().unwrap();
+        for area in Area::value_variants() {
+            let mut before = Vec::new();
+            for step in of(&repo, *area) {
+                for needed in step.after {
+                    assert!(before.contains(needed), "{area:?}: {} needs {needed}, which is not before it", step.name);
+                }
+                assert!(!before.contains(&step.name), "{area:?}: two steps are called {}", step.name);
+                assert!(!step.commands.is_empty());
+                before.push(step.name);
+            }
+        }
+    }
+
+    #[test]
+    fn all_is_the_sum_of_the_parts() {
+        let repo = Repo::find().unwrap();
+        let names = |area| of(&repo, area).into_iter().map(|step| step.name).collect::<Vec<_>>();
+        let all = names(Area::All);
+        for area in Area::value_variants() {
+            for name in names(*area) {
+                assert!(all.contains(&name), "{name} is a part of {area:?}, but not of all");
+            }
+        }
+    }
+}
