@@ -20,7 +20,7 @@ static WAITERS: AtomicUsize = AtomicUsize::new(0);
 static CLIENTS: Mutex<Vec<Weak<Client>>> = Mutex::new(Vec::new());
 
 /// How long the exit waits for waiters to come back. They come at once, unless there is a bug.
-const EXIT_PATIENCE: Duration = Duration::from_secs(3);
+const EXIT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// One thread outside the interpreter.
 struct Waiter;

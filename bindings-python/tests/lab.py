@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import subprocess
 import time
@@ -79,6 +80,18 @@ class Lab:
         """Execute a command at a node, or at the master, without Standfast."""
         where = {} if node is None else {"node": node}
         return self.ask("redis", args=list(args), **where)["reply"]
+
+    def wait_replicated(self) -> None:
+        """Wait until every replica has confirmed what the master has written by now."""
+        wanted = int(re.findall(r"master_repl_offset:(\d+)", self.redis("INFO", "replication"))[0])
+        deadline = time.monotonic() + _ANSWER_WITHIN
+        while True:
+            offsets = [int(n) for n in re.findall(r"state=online,offset=(\d+)", self.redis("INFO", "replication"))]
+            if len(offsets) == len(self.nodes) - 1 and min(offsets) >= wanted:
+                return
+            if time.monotonic() > deadline:
+                raise LabError(f"the replicas are at {offsets} and not at {wanted} after {_ANSWER_WITHIN} s")
+            time.sleep(0.01)
 
     def replace_in_url(self, old: str, new: str) -> str:
         """The URL with a part replaced, which must be there."""

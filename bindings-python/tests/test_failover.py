@@ -143,6 +143,8 @@ def test_writes_recover_and_the_subscription_tells_what_it_missed(
         records.wait("the first messages", lambda: len(records.received) > 20)
         records.wait("the first writes", lambda: len(records.acknowledged) > 20)
 
+        # A replica that has only just joined may be promoted without any of this, which no client can prevent.
+        own_lab.wait_replicated()
         own_lab.ask(fault)
         writable = own_lab.ask("wait_writable", timeout_ms=20_000)
         writable_us = writable["at_us"]

@@ -12,6 +12,7 @@ warnings.filterwarnings("ignore", category=DeprecationWarning, message=".*fork.*
 client = standfast.connect(url)
 subscription = client.subscribe("fork:c")
 subscription.ready(5)
+events = client.events()
 stop = threading.Event()
 done = 0
 failures = []
@@ -46,6 +47,8 @@ for _ in range(5):
             outcome(lambda: client.subscribe("fork:d").ready(5)),
             outcome(lambda: subscription.next(5)),
             outcome(lambda: subscription.ready(5)),
+            outcome(lambda: client.next_event(5)),
+            outcome(lambda: events.next(5)),
         ]
         subscription.close()
         client.close()
@@ -74,7 +77,7 @@ subscription.close()
 client.close()
 """
 
-EXPECTED = "Forked Forked Forked Forked Forked Forked PONG 0\n" * 5 + "b'parent' []\n"
+EXPECTED = "Forked Forked Forked Forked Forked Forked Forked Forked PONG 0\n" * 5 + "b'parent' []\n"
 
 
 def test_the_child_is_told_and_the_parent_goes_on(lab: Lab) -> None:

@@ -37,7 +37,7 @@ def ended_by_alarm(alarm: Callable[[float], None], call: Callable[[], Any]) -> N
     begin = time.monotonic()
     with pytest.raises(Alarm):
         call()
-    assert 0.25 < time.monotonic() - begin < 0.8
+    assert 0.25 < time.monotonic() - begin < 1.5
 
 
 def test_a_signal_ends_a_blocking_command(alarm: Callable[[float], None], lab: Lab) -> None:
@@ -111,7 +111,7 @@ def test_ctrl_c_becomes_keyboard_interrupt(lab: Lab) -> None:
     process.send_signal(signal.SIGINT)
     code, output, errors = programs.finish(process)
     assert (code, errors) == (0, "")
-    assert float(output) - sent < 0.5
+    assert float(output) - sent < 1.5
 
 
 def sleeping(process: subprocess.Popen[str]) -> bool:

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -42,8 +43,9 @@ pub(crate) fn follow(name: &str, mut command: Command) {
     wait_for_writes(&lab, name, 50);
     let planned_at = lab.planned_failover().expect("a planned failover");
     let planned = lab.wait_writable(PATIENCE).expect("the failover ends");
-    // Sentinel takes ten seconds and more to tell the old master; what the face does meanwhile is the same all the time.
-    lab.heal().expect("every node follows the new master");
+    // Sentinel takes ten seconds and more until it tells the old master and ends our link to it. The lab's `heal` is quicker,
+    // but leaves the link.
+    lab.wait_replicating(3 * PATIENCE).expect("every node follows the new master");
     wait_for_writes(&lab, name, 50);
     let killed_at = lab.kill(lab.master().expect("a master")).expect("a kill");
     let killed = lab.wait_writable(PATIENCE).expect("the failover ends");
@@ -71,27 +73,27 @@ pub(crate) fn follow(name: &str, mut command: Command) {
     records.check_messages(&log, killed.at_us);
 }
 
-/// Wait until the master has this many more numbers of the face than now: the face is alive and writes.
+/// Wait until every node that runs has this many more numbers of the face than it had: the face is alive and writes, and a
+/// failover finds no replica that is behind. (Right after the start a replica may be online and yet have nothing.)
 fn wait_for_writes(lab: &Lab, name: &str, more: usize) {
     let limit = std::time::Instant::now() + PATIENCE;
-    let count = || {
-        lab.master()
-            .and_then(|master| lab.connect(master))
-            .ok()
-            .and_then(|mut raw| raw.command(&["SCARD", &format!("demo:{name}")]).ok())
-            .and_then(|reply| reply.text().parse::<usize>().ok())
-    };
-    let mut wanted = None;
+    let mut wanted: Vec<_> =
+        lab.node_addrs().iter().filter_map(|node| Some((*node, count(lab, *node, name)? + more))).collect();
+    assert!(!wanted.is_empty(), "no node runs");
     loop {
-        if let Some(now) = count() {
-            let wanted = *wanted.get_or_insert(now + more);
-            if now >= wanted {
-                return;
-            }
+        wanted.retain(|(node, wanted)| count(lab, *node, name).is_some_and(|now| now < *wanted));
+        if wanted.is_empty() {
+            return;
         }
-        assert!(std::time::Instant::now() < limit, "{name} does not write any more");
+        assert!(std::time::Instant::now() < limit, "{name} does not write any more: {wanted:?}");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// How many numbers of the face this node has; none when it is dead.
+fn count(lab: &Lab, node: SocketAddr, name: &str) -> Option<usize> {
+    let reply = lab.connect(node).ok()?.command(&["SCARD", &format!("demo:{name}")]).ok()?;
+    reply.text().parse().ok()
 }
 
 impl Records {

@@ -86,7 +86,10 @@ fn one(
     let handle = pidfd_open(pid, PidfdFlags::empty()).context("pidfd_open (Linux 5.3 or newer is needed)")?;
     let mut asked_to_end = None;
     let status = loop {
-        if let Some(status) = process.try_wait()? {
+        let ended = process.try_wait();
+        // Whoever ends everything also reaps what has ended: then it is not an error that somebody else did.
+        guard::stop_if_leaving();
+        if let Some(status) = ended? {
             break status;
         }
         progress.tick(start.elapsed());
@@ -103,7 +106,6 @@ fn one(
             _ => {}
         }
     };
-    guard::stop_if_leaving();
     if asked_to_end.is_some() {
         return Ok(Ended::Badly(format!("`{line}` was stopped after its time limit of {} s", limit.as_secs())));
     }
