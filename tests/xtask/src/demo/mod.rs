@@ -78,9 +78,11 @@ pub(crate) fn run(args: DemoArgs) -> Result<ExitCode> {
     fs::create_dir_all(&args.out_dir).with_context(|| format!("making {}", args.out_dir.display()))?;
     let (json, picture) = (args.out_dir.join("report.json"), args.out_dir.join("timeline.svg"));
     fs::write(&json, serde_json::to_string_pretty(&report)? + "\n").with_context(|| json.display().to_string())?;
+    let names: Vec<_> = report.faces.iter().map(|face| face.face.as_str()).collect();
     let subtitle = format!(
-        "Redis {}: one writer and one subscriber in each language, one planned failover, one kill -9; milliseconds after each fault",
-        report.server.redis
+        "Redis {}, one writer and one subscriber in each of: {} (milliseconds after each fault)",
+        report.server.redis,
+        names.join(", ")
     );
     let drawing = svg::draw(&panels, "Standfast: two failovers as applications saw them", &subtitle);
     fs::write(&picture, drawing).with_context(|| picture.display().to_string())?;
