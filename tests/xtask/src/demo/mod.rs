@@ -18,17 +18,14 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     process::ExitCode,
-    sync::mpsc,
     thread,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
-use signal_hook::{
-    consts::{SIGHUP, SIGINT, SIGTERM},
-    iterator::Signals,
-};
 use standfast_lab::{Entry, Lab, LabOptions, Published, Value, Writable, clean_up, now_us};
+
+use crate::guard;
 
 pub(crate) use face::FaceSpec;
 use face::{Ended, Face};
@@ -64,9 +61,12 @@ pub(crate) struct DemoArgs {
 
 /// Runs the demo, prints what it saw, and says whether every face stood fast.
 pub(crate) fn run(args: DemoArgs) -> Result<ExitCode> {
-    leave_nothing_behind()?;
+    end_at_the_deadline();
     let progress = Progress::start();
-    let story = tell(&args, &progress)?;
+    let story = tell(&args, &progress);
+    // An interruption kills servers and faces under our hands; what we then see is no result.
+    guard::stop_if_leaving();
+    let story = story?;
     let (report, panels) = evaluate::evaluate(&story);
 
     let style = Style::of_stdout();
@@ -78,9 +78,11 @@ pub(crate) fn run(args: DemoArgs) -> Result<ExitCode> {
     fs::create_dir_all(&args.out_dir).with_context(|| format!("making {}", args.out_dir.display()))?;
     let (json, picture) = (args.out_dir.join("report.json"), args.out_dir.join("timeline.svg"));
     fs::write(&json, serde_json::to_string_pretty(&report)? + "\n").with_context(|| json.display().to_string())?;
+    let names: Vec<_> = report.faces.iter().map(|face| face.face.as_str()).collect();
     let subtitle = format!(
-        "Redis {}: one writer and one subscriber in each language, one planned failover, one kill -9; milliseconds after each fault",
-        report.server.redis
+        "Redis {}, one writer and one subscriber in each of: {} (milliseconds after each fault)",
+        report.server.redis,
+        names.join(", ")
     );
     let drawing = svg::draw(&panels, "Standfast: two failovers as applications saw them", &subtitle);
     fs::write(&picture, drawing).with_context(|| picture.display().to_string())?;
@@ -252,28 +254,15 @@ fn survivors(lab: &Lab, master: SocketAddr, face: &str) -> Result<BTreeSet<u64>>
     Ok(members.items().iter().filter_map(|n| n.text().parse().ok()).collect())
 }
 
-/// Ctrl-C, a closed terminal and the deadline end the demo together with every process it has started.
-fn leave_nothing_behind() -> Result<()> {
-    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).context("listening to signals")?;
-    let (interrupted, interruption) = mpsc::channel();
-    thread::spawn(move || {
-        if let Some(signal) = signals.forever().next() {
-            // The other side waits for as long as the process lives.
-            let _ = interrupted.send(signal);
-        }
-    });
-    thread::spawn(move || {
-        let code = match interruption.recv_timeout(WHOLE_DEMO) {
-            Ok(signal) => 128 + signal,
-            Err(_) => {
-                eprintln!("the demo did not end within {WHOLE_DEMO:?}; killing everything");
-                124
-            }
-        };
+/// Whatever hangs, at the deadline the demo ends, together with every process it has started. Signals are the guard's business.
+fn end_at_the_deadline() {
+    thread::spawn(|| {
+        thread::sleep(WHOLE_DEMO);
+        guard::stop_if_leaving();
+        eprintln!("the demo did not end within {WHOLE_DEMO:?}; killing everything");
         clean_up();
-        std::process::exit(code);
+        std::process::exit(124);
     });
-    Ok(())
 }
 
 /// Tells on the error output what is going on.

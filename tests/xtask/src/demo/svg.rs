@@ -19,7 +19,7 @@ const BETWEEN: f64 = 26.0;
 const LEGEND: f64 = 44.0;
 /// Of a letter of the 12 px labels; rather too much than too little, fonts differ.
 const LETTER: f64 = 6.8;
-const BOLD_LETTER: f64 = 7.3;
+const BOLD_LETTER: f64 = 8.2;
 
 const INK: &str = "#1f2937";
 const FAINT: &str = "#6b7280";
