@@ -3,7 +3,7 @@
 
 const assert = require('node:assert/strict');
 const { after, before, describe, test } = require('node:test');
-const { StandfastError, connect } = require('standfast');
+const { Client, StandfastError, connect } = require('standfast');
 const { Lab, within } = require('./lab.js');
 
 describe('commands', () => {
@@ -156,9 +156,11 @@ describe('commands', () => {
     assert.equal(await client.execute('PING'), 'PONG');
   });
 
-  test('await using closes', async () => {
+  test('await using closes, where the language has it', async () => {
+    // Without the symbol the method must be missing, not be called "undefined".
+    assert.equal('undefined' in Client.prototype, false);
     const used = await connect(lab.url);
-    await used[Symbol.asyncDispose]();
+    await (Symbol.asyncDispose ? used[Symbol.asyncDispose]() : used.close());
     assert.equal(used.closed, true);
   });
 });
