@@ -17,7 +17,7 @@ use crate::{
     poll,
     probe::{Probe, Writable},
     publisher::Publisher,
-    raw::Raw,
+    raw::{Raw, Value},
     recorder::Recorder,
     sentinels::Sentinels,
     server::{Server, StartError, info_field},
@@ -26,6 +26,8 @@ use crate::{
 };
 
 const ASK_AGAIN: Duration = Duration::from_millis(10);
+/// A replica acknowledges every second.
+const STREAMING_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) const RAW_TIMEOUT: Duration = Duration::from_secs(2);
 pub(crate) const START_TIMEOUT: Duration = Duration::from_secs(45);
 const HEAL_TIMEOUT: Duration = Duration::from_secs(40);
@@ -181,9 +183,13 @@ impl Lab {
         Ok(at_us)
     }
 
-    /// `SENTINEL FAILOVER`, asked of the first running sentinel.
+    /// `SENTINEL FAILOVER`, asked of the first running sentinel, as soon as every running replica has what the master has now.
+    ///
+    /// A replica calls itself connected up to a second before the command stream reaches it; a failover in that second loses
+    /// writes that no client could have saved.
     pub fn planned_failover(&self) -> Result<i64> {
         let master = self.master()?;
+        self.wait_streaming(master)?;
         let sentinel =
             self.running(&self.sentinels.addrs).first().copied().ok_or_else(|| LabError::new("no sentinel runs"))?;
         let mut raw = self.connect(sentinel)?;
@@ -246,6 +252,24 @@ impl Lab {
             let sentinels = self.running(&self.sentinels.addrs);
             let views: Vec<_> = sentinels.iter().filter_map(|s| Some((*s, self.sentinels.view(*s).ok()?))).collect();
             health::replicating(health::calm(&views)?, &self.roles())
+        })
+    }
+
+    /// Waits until every running replica has acknowledged what the master has written so far.
+    fn wait_streaming(&self, master: SocketAddr) -> Result<()> {
+        let role = || -> std::result::Result<Value, String> {
+            let reply = self.connect(master).map_err(|e| e.to_string())?.command(&["ROLE"]);
+            reply.map_err(|e| e.to_string())
+        };
+        let offset = |value: Option<&Value>| value.and_then(|value| value.text().parse::<u64>().ok()).unwrap_or(0);
+        let replicas = self.running(&self.nodes).len().saturating_sub(1);
+        // The first look only says how far the master is; nothing was acknowledged before its first ping.
+        let written = offset(role().map_err(LabError::new)?.items().get(1)).max(1);
+        poll::until("every replica receives the command stream", ASK_AGAIN, STREAMING_TIMEOUT, || {
+            let role = role()?;
+            let acknowledged = role.items().get(2).map(Value::items).unwrap_or_default();
+            let caught_up = acknowledged.iter().filter(|replica| offset(replica.items().get(2)) >= written).count();
+            if caught_up >= replicas { Ok(()) } else { Err(format!("{caught_up} of {replicas} do")) }
         })
     }
 
