@@ -374,7 +374,8 @@ pub(crate) struct Shared {
     pub(crate) hub: Hub,
     /// Rung once: the supervisor must end.
     pub(crate) closing: Notify,
-    pub(crate) runtime: Handle,
+    /// Where the supervisor runs. Given back by the close: it holds descriptors.
+    runtime: Mutex<Option<Handle>>,
     events: Arc<EventLog>,
     /// Rings when the supervisor has ended.
     done: Bell,
@@ -416,7 +417,7 @@ impl Shared {
             doubts: Doubts::default(),
             hub: Hub::default(),
             closing: Notify::new(),
-            runtime,
+            runtime: Mutex::new(Some(runtime)),
             events: Arc::default(),
             done: Bell::default(),
             known: Mutex::new(known),
@@ -576,6 +577,14 @@ impl Shared {
         let _ = jobs.send(job);
     }
 
+    /// Where the supervisor runs.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Closed`]
+    pub(crate) fn runtime(&self) -> Result<Handle> {
+        lock(&self.runtime).clone().ok_or_else(Error::closed)
+    }
+
     /// A completion queue begins a task; the end of the token is the end of the task.
     pub(crate) fn queued(self: &Arc<Self>) -> Queued {
         self.queued.fetch_add(1, Ordering::AcqRel);
@@ -600,6 +609,7 @@ impl Shared {
         self.links.shut_down(|_| true);
         self.pool.clear();
         self.closing.notify_one();
+        *lock(&self.runtime) = None;
     }
 
     fn status(&self) -> Status {

@@ -125,9 +125,7 @@ impl Queue {
     ) -> Result<()> {
         let shared = self.client.shared();
         shared.check_process()?;
-        if self.client.is_closed() {
-            return Err(Error::closed());
-        }
+        let runtime = shared.runtime()?;
         let mut state = lock(&self.inner.state);
         if state.closed {
             return Err(Error::new(ErrorKind::Closed, "the queue is closed"));
@@ -139,7 +137,7 @@ impl Queue {
         let settle = Settle { inner: Arc::clone(&self.inner), tag, done: false };
         let queued = shared.queued();
         // Spawned under the lock, so that a completion finds its entry complete.
-        let task = shared.runtime.spawn(async move {
+        let task = runtime.spawn(async move {
             let result = work.await;
             settle.now(result);
             drop(queued);

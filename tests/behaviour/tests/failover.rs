@@ -96,7 +96,8 @@ fn two_deaths_in_a_row_are_followed() {
         lab.restart(old).unwrap();
         lab.wait_healthy(LIMIT).unwrap();
     }
-    assert_eq!(client.status().generation, 3);
+    // More than two switches if Sentinel went on by itself, as it does on a busy machine.
+    assert!(client.status().generation >= 3, "{:?}", client.status());
 }
 
 #[test]
