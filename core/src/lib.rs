@@ -18,6 +18,7 @@ mod known;
 mod link;
 mod node;
 mod sentinel;
+mod shared;
 mod status;
 mod subscription;
 mod supervisor;

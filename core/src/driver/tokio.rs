@@ -14,7 +14,6 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::gate::GateWord;
 use super::links::Registered;
-use crate::client::{Limit, Master, Shared};
 use crate::command::Request;
 use crate::command::facts::Blocks;
 use crate::command::outcome::{self, Again, End, Verdict};
@@ -25,6 +24,7 @@ use crate::link::handshake::{self, Hop};
 use crate::link::socket;
 use crate::link::talk::bounds;
 use crate::node::role::Role;
+use crate::shared::{Limit, Master, Shared};
 use crate::status::ClientState;
 use crate::supervisor::backoff::Backoff;
 use crate::sync::lock;
@@ -280,9 +280,9 @@ impl Driver {
         let until = tokio::time::Instant::now() + options.connect_timeout;
         let stream = socket::connect(master.socket, options.connect_timeout, options).await?;
         // A second descriptor of the same socket, so that the supervisor can shut the link down.
-        let stream = stream.into_std().map_err(|error| lost(&error))?;
-        let handle = Arc::new(stream.try_clone().map_err(|error| lost(&error))?);
-        let stream = TcpStream::from_std(stream).map_err(|error| lost(&error))?;
+        let stream = stream.into_std().map_err(|error| socket::lost(&error))?;
+        let handle = Arc::new(stream.try_clone().map_err(|error| socket::lost(&error))?);
+        let stream = TcpStream::from_std(stream).map_err(|error| socket::lost(&error))?;
         let registered = self.shared.links.register(self.kind, &master.node, master.generation, Some(handle));
         let mut link = Link {
             stream,
@@ -338,9 +338,9 @@ impl Driver {
             let outcome = tokio::select! {
                 ready = link.stream.readable() => match ready {
                     Ok(()) => self.read(&mut link),
-                    Err(error) => Err(lost(&error)),
+                    Err(error) => Err(socket::lost(&error)),
                 },
-                ready = link.stream.writable(), if !link.engine.output().is_empty() => ready.map_err(|error| lost(&error)),
+                ready = link.stream.writable(), if !link.engine.output().is_empty() => ready.map_err(|error| socket::lost(&error)),
                 job = self.queue.recv(), if !self.queue_closed => {
                     self.accept(job);
                     // Whatever else is there already goes out with the same write.
@@ -377,7 +377,7 @@ impl Driver {
         loop {
             match link.stream.try_read(&mut buffer) {
                 Ok(0) => {
-                    return Err(Error::new(ErrorKind::Disconnected, "the server closed the connection"));
+                    return Err(socket::ended());
                 }
                 Ok(count) => {
                     link.engine.feed(&buffer[..count]);
@@ -391,7 +391,7 @@ impl Driver {
                     }
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(()),
-                Err(error) => return Err(lost(&error)),
+                Err(error) => return Err(socket::lost(&error)),
             }
         }
     }
@@ -439,7 +439,7 @@ impl Link {
             match self.stream.try_write(self.engine.output()) {
                 Ok(count) => self.engine.wrote(count),
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(()),
-                Err(error) => return Err(lost(&error)),
+                Err(error) => return Err(socket::lost(&error)),
             }
         }
         Ok(())
@@ -455,15 +455,15 @@ impl Link {
                 None => {}
             }
             if self.engine.output().is_empty() {
-                self.stream.readable().await.map_err(|error| lost(&error))?;
+                self.stream.readable().await.map_err(|error| socket::lost(&error))?;
             } else {
-                self.stream.writable().await.map_err(|error| lost(&error))?;
+                self.stream.writable().await.map_err(|error| socket::lost(&error))?;
             }
             match self.stream.try_read(&mut buffer) {
-                Ok(0) => return Err(Error::new(ErrorKind::Disconnected, "the server closed the connection")),
+                Ok(0) => return Err(socket::ended()),
                 Ok(count) => self.engine.feed(&buffer[..count]),
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(lost(&error)),
+                Err(error) => return Err(socket::lost(&error)),
             }
         }
     }
@@ -474,8 +474,4 @@ async fn sleep_until(at: Option<Instant>) {
         Some(at) => tokio::time::sleep_until(at.into()).await,
         None => std::future::pending().await,
     }
-}
-
-fn lost(error: &std::io::Error) -> Error {
-    Error::new(ErrorKind::Disconnected, format!("the connection was lost: {error}"))
 }

@@ -12,7 +12,6 @@ use redis::Value;
 use super::gate::GateWord;
 use super::links::Registered;
 use crate::bell::{INTERRUPT_SLICE, Interrupt};
-use crate::client::{Limit, Master, Shared};
 use crate::command::Request;
 use crate::command::facts::Blocks;
 use crate::command::outcome::{self, Again, End, Verdict};
@@ -23,6 +22,7 @@ use crate::link::handshake::{self, Hop};
 use crate::link::socket;
 use crate::link::talk::bounds;
 use crate::node::role::Role;
+use crate::shared::{Limit, Master, Shared};
 use crate::status::ClientState;
 use crate::supervisor::backoff::Backoff;
 
@@ -270,7 +270,7 @@ impl WaitingLink {
             match (&*self.stream).write(self.engine.output()) {
                 Ok(count) => self.engine.wrote(count),
                 Err(error) if is_pause(&error) => patience.check()?,
-                Err(error) => return Ok(Err(lost(&error))),
+                Err(error) => return Ok(Err(socket::lost(&error))),
             }
         }
         loop {
@@ -284,10 +284,10 @@ impl WaitingLink {
                 return Ok(Err(error));
             }
             match (&*self.stream).read(&mut self.buffer) {
-                Ok(0) => return Ok(Err(Error::new(ErrorKind::Disconnected, "the server closed the connection"))),
+                Ok(0) => return Ok(Err(socket::ended())),
                 Ok(count) => self.engine.feed(&self.buffer[..count]),
                 Err(error) if is_pause(&error) => patience.check()?,
-                Err(error) => return Ok(Err(lost(&error))),
+                Err(error) => return Ok(Err(socket::lost(&error))),
             }
         }
     }
@@ -295,8 +295,8 @@ impl WaitingLink {
     /// Near a deadline the slice shrinks with every call; far from it, it is set once.
     fn set_slice(&mut self, slice: Duration) -> Result<()> {
         if slice != self.slice {
-            self.stream.set_read_timeout(Some(slice)).map_err(|error| lost(&error))?;
-            self.stream.set_write_timeout(Some(slice)).map_err(|error| lost(&error))?;
+            self.stream.set_read_timeout(Some(slice)).map_err(|error| socket::lost(&error))?;
+            self.stream.set_write_timeout(Some(slice)).map_err(|error| socket::lost(&error))?;
             self.slice = slice;
         }
         Ok(())
@@ -305,8 +305,4 @@ impl WaitingLink {
 
 fn is_pause(error: &std::io::Error) -> bool {
     matches!(error.kind(), IoErrorKind::WouldBlock | IoErrorKind::TimedOut | IoErrorKind::Interrupted)
-}
-
-fn lost(error: &std::io::Error) -> Error {
-    Error::new(ErrorKind::Disconnected, format!("the connection was lost: {error}"))
 }

@@ -5,6 +5,7 @@
 
 use redis::Value;
 
+use super::resp::text;
 use crate::command::encode;
 use crate::config::Credentials;
 use crate::error::{Error, ErrorKind, Result};
@@ -104,14 +105,6 @@ pub(crate) fn refusal(hop: Hop, code: &str, text: &str) -> Error {
         _ => ErrorKind::Protocol,
     };
     Error::server(kind, code, text)
-}
-
-fn text(value: &Value) -> Option<&str> {
-    match value {
-        Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),
-        Value::SimpleString(text) => Some(text),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

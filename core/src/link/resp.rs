@@ -124,6 +124,15 @@ impl Parser {
     }
 }
 
+/// The text of a string, if it is one.
+pub(crate) fn text(value: &Value) -> Option<&str> {
+    match value {
+        Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),
+        Value::SimpleString(text) => Some(text),
+        _ => None,
+    }
+}
+
 fn pairs(items: Vec<Value>) -> Vec<(Value, Value)> {
     let mut items = items.into_iter();
     let mut pairs = Vec::with_capacity(items.len() / 2);

@@ -33,6 +33,16 @@ pub(crate) async fn connect(addr: SocketAddr, within: Duration, options: &Option
     Ok(stream)
 }
 
+/// An error of a connection that had been made.
+pub(crate) fn lost(error: &std::io::Error) -> Error {
+    Error::new(ErrorKind::Disconnected, format!("the connection was lost: {error}"))
+}
+
+/// The end of a connection by the other side.
+pub(crate) fn ended() -> Error {
+    Error::new(ErrorKind::Disconnected, "the server closed the connection")
+}
+
 fn connect_failed(addr: SocketAddr, error: &std::io::Error) -> Error {
     Error::new(ErrorKind::ConnectFailed, format!("connecting to {addr}: {error}"))
 }

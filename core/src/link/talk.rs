@@ -162,11 +162,11 @@ impl Talk {
 
     async fn flush(&mut self) -> Result<()> {
         while !self.engine.output().is_empty() {
-            self.stream.writable().await.map_err(lost)?;
+            self.stream.writable().await.map_err(|error| socket::lost(&error))?;
             match self.stream.try_write(self.engine.output()) {
                 Ok(count) => self.engine.wrote(count),
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(lost(error)),
+                Err(error) => return Err(socket::lost(&error)),
             }
         }
         Ok(())
@@ -175,22 +175,18 @@ impl Talk {
     /// Cancel-safe: bytes are taken only when they go into the engine in the same step.
     async fn fill(&mut self) -> Result<()> {
         loop {
-            self.stream.readable().await.map_err(lost)?;
+            self.stream.readable().await.map_err(|error| socket::lost(&error))?;
             match self.stream.try_read(&mut self.buffer) {
-                Ok(0) => return Err(Error::new(ErrorKind::Disconnected, "the server closed the connection")),
+                Ok(0) => return Err(socket::ended()),
                 Ok(count) => {
                     self.engine.feed(&self.buffer[..count]);
                     return Ok(());
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(lost(error)),
+                Err(error) => return Err(socket::lost(&error)),
             }
         }
     }
-}
-
-fn lost(error: std::io::Error) -> Error {
-    Error::new(ErrorKind::Disconnected, format!("the connection was lost: {error}"))
 }
 
 /// The bounds for replies of a link.

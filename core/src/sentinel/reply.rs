@@ -3,6 +3,7 @@
 use redis::Value;
 
 use crate::config::HostPort;
+use crate::link::resp::text;
 
 /// The channels that a watch subscribes to. The leader of a failover publishes its steps on them long before anybody
 /// publishes `+switch-master`.
@@ -150,14 +151,6 @@ fn field<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
         Value::Array(items) => {
             items.chunks_exact(2).find(|pair| text(&pair[0]) == Some(name)).and_then(|pair| text(&pair[1]))
         }
-        _ => None,
-    }
-}
-
-pub(crate) fn text(value: &Value) -> Option<&str> {
-    match value {
-        Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),
-        Value::SimpleString(text) => Some(text),
         _ => None,
     }
 }

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::diagnosis::{self, Heard};
 use super::reply::{Answer, SentinelEvent};
 use crate::config::HostPort;
 use crate::error::{Cause, Error, ErrorKind};
@@ -265,52 +266,26 @@ impl Topology {
         self.master.as_ref().filter(|_| self.usable).map(|master| &master.node)
     }
 
-    /// Before the first success: whether everybody who could know has been heard, and what came out of it.
-    ///
-    /// Gives `None` while somebody who might help has not been heard yet.
+    /// Before the first success: what is wrong, once everybody who could know has been heard.
     pub(crate) fn failure(&self) -> Option<Error> {
         if self.generation > 0 {
             return None;
         }
-        let sentinel_causes: Vec<Cause> = self.sentinels.iter().filter_map(|opinion| opinion.failure.clone()).collect();
-        let answered = self.sentinels.iter().filter(|opinion| opinion.answer.is_some()).count();
-        if answered + sentinel_causes.len() < self.sentinels.len() {
-            return None;
-        }
-        let node_causes: Vec<Cause> = self.node_causes.values().cloned().collect();
-        let name = match &self.source {
-            Source::Hosts(hosts) => return (node_causes.len() == hosts.len()).then(|| node_failure(node_causes)),
-            Source::Sentinels { master, .. } => master,
-        };
-        if answered == 0 {
-            return Some(sentinel_failure(sentinel_causes));
-        }
-        if self.sentinels.iter().all(|opinion| opinion.answer.as_ref().is_none_or(|answer| answer.master.is_none())) {
-            let mut causes: Vec<Cause> = Vec::new();
-            for (at, opinion) in self.sentinels.iter().enumerate() {
-                if opinion.answer.is_some() {
-                    causes.push(Cause {
-                        address: self.seed(at),
-                        resolved: None,
-                        step: crate::error::Step::Query,
-                        kind: ErrorKind::UnknownMaster,
-                        text: "it does not know the name".to_owned(),
-                    });
-                }
-            }
-            causes.extend(sentinel_causes);
-            return Some(
-                Error::new(ErrorKind::UnknownMaster, format!("no sentinel knows the master name {name:?}"))
-                    .with_causes(causes),
-            );
-        }
-        (!node_causes.is_empty()).then(|| node_failure(node_causes))
-    }
-
-    fn seed(&self, at: SentinelId) -> String {
+        let nodes: Vec<Cause> = self.node_causes.values().cloned().collect();
         match &self.source {
-            Source::Sentinels { seeds, .. } => seeds.get(at).map(ToString::to_string).unwrap_or_default(),
-            Source::Hosts(_) => String::new(),
+            Source::Hosts(hosts) => (nodes.len() == hosts.len()).then(|| diagnosis::of_nodes(nodes)),
+            Source::Sentinels { seeds, master } => {
+                let heard: Option<Vec<Heard>> = seeds
+                    .iter()
+                    .zip(&self.sentinels)
+                    .map(|(seed, opinion)| match (&opinion.answer, &opinion.failure) {
+                        (Some(answer), _) => Some(Heard::Answer { seed, knows: answer.master.is_some() }),
+                        (None, Some(cause)) => Some(Heard::Failure(cause)),
+                        (None, None) => None,
+                    })
+                    .collect();
+                diagnosis::of_sentinels(master, &heard?, nodes)
+            }
         }
     }
 
@@ -659,39 +634,6 @@ impl Topology {
             }
         }
     }
-}
-
-/// No sentinel answered: if all of them fail in the same way, that is what is wrong.
-fn sentinel_failure(causes: Vec<Cause>) -> Error {
-    let kinds: Vec<ErrorKind> = causes.iter().map(|cause| cause.kind).filter(|kind| kind.is_configuration()).collect();
-    let (kind, text) = match kinds.first() {
-        // Sentinels that cannot be reached do not answer; those that answer must agree.
-        Some(first) if kinds.iter().all(|kind| kind == first) => (*first, same_text(*first)),
-        _ => (ErrorKind::SentinelsUnreachable, "no sentinel could be asked"),
-    };
-    Error::new(kind, text).with_causes(causes)
-}
-
-fn same_text(kind: ErrorKind) -> &'static str {
-    match kind {
-        ErrorKind::NotASentinel => "what answers at the addresses of the sentinels is not a sentinel",
-        ErrorKind::SentinelAuthRequired => "the sentinels ask for a password (option sentinel_password)",
-        ErrorKind::SentinelAuthFailed => "the sentinels refuse the user or password",
-        ErrorKind::NoPermission => "the sentinels do not allow this user to ask for the master",
-        _ => "the sentinels refuse the client",
-    }
-}
-
-fn node_failure(causes: Vec<Cause>) -> Error {
-    let first = causes.iter().map(|cause| cause.kind).find(|kind| kind.is_configuration());
-    let kind = first.or(causes.first().map(|cause| cause.kind)).unwrap_or(ErrorKind::NotMaster);
-    let text = match kind {
-        ErrorKind::MasterAuthRequired => "the master asks for a password (user:password@ in the URL)",
-        ErrorKind::MasterAuthFailed => "the master refuses the user or password",
-        ErrorKind::NotMaster => "no node says that it is the master",
-        _ => "the master could not be used",
-    };
-    Error::new(kind, text).with_causes(causes)
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use crate::config::{Config, HostPort};
 use crate::error::{Cause, Error, ErrorKind, Step};
 use crate::link::engine::Incoming;
 use crate::link::handshake::Hop;
+use crate::link::resp::text;
 use crate::link::talk::{Greeting, Talk};
 use crate::supervisor::backoff::Backoff;
 
@@ -174,7 +175,7 @@ impl Watch {
 
     fn event(&self, push: &Value) -> Option<SentinelEvent> {
         let Value::Push { kind: PushKind::Message, data } = push else { return None };
-        let (channel, payload) = (reply::text(data.first()?)?, reply::text(data.get(1)?)?);
+        let (channel, payload) = (text(data.first()?)?, text(data.get(1)?)?);
         reply::event(&self.master, channel, payload)
     }
 

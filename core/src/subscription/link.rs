@@ -12,7 +12,6 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Target;
 use super::desired::{Interruption, News};
-use crate::client::{Master, Shared};
 use crate::command::encode;
 use crate::error::{Error, ErrorKind};
 use crate::event::EventKind;
@@ -20,6 +19,7 @@ use crate::link::engine::Incoming;
 use crate::link::talk::Talk;
 use crate::node::probe::Prober;
 use crate::node::role::Role;
+use crate::shared::{Master, Shared};
 use crate::supervisor::backoff::Backoff;
 use crate::tree::Tree;
 

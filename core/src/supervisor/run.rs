@@ -8,7 +8,6 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
-use crate::client::{Master, Shared};
 use crate::config::{HostPort, Mode};
 use crate::driver::gate::GateWord;
 use crate::error::ErrorKind;
@@ -16,6 +15,7 @@ use crate::event::EventKind;
 use crate::node::{control, probe::Prober};
 use crate::sentinel::topology::{Action, Input, Policy, Source, Switch, Topology};
 use crate::sentinel::watch::{Report, Watch};
+use crate::shared::{Master, Shared};
 use crate::status::ClientState;
 use crate::subscription::{self, Interruption};
 use crate::tree::Tree;
