@@ -7,7 +7,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 use standfast::{Channels, Config, OptionKind, VERSION, blocking};
 
 use crate::errors::{OrRaise, boundary, invalid_argument};
-use crate::subscription::{Events, Owner, Subscription};
+use crate::subscription::{Events, Subscription};
 use crate::values::{argument, command_timeout, names, option_value, reply, report, request, wait_timeout};
 use crate::waiting::{close, refuse_at_exit, remember, wait};
 
@@ -15,14 +15,13 @@ use crate::waiting::{close, refuse_at_exit, remember, wait};
 #[pyclass(frozen, module = "standfast._native")]
 pub(crate) struct Client {
     inner: Arc<standfast::Client>,
-    owner: Owner,
 }
 
 impl Client {
     fn new(client: standfast::Client) -> Client {
         let inner = Arc::new(client);
         remember(&inner);
-        Client { inner, owner: Owner::this_process() }
+        Client { inner }
     }
 
     pub(crate) fn core(&self) -> &standfast::Client {
@@ -111,7 +110,6 @@ impl Client {
         timeout: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         boundary(py, || {
-            self.owner.check(py)?;
             let timeout = wait_timeout(timeout)?;
             let event = wait(py, |interrupt| self.inner.blocking().event_next(timeout, interrupt))?;
             event.map(|event| report(py, event.to_tree())).transpose()

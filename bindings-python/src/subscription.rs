@@ -7,41 +7,22 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyString;
-use standfast::{Dropped, Error, ErrorKind, Gap, Item, Message};
+use standfast::{Dropped, Gap, Item, Message};
 
-use crate::errors::{OrRaise, boundary, raised};
+use crate::errors::{OrRaise, boundary};
 use crate::values::{contents, report, text, unix_seconds, wait_timeout};
 use crate::waiting::wait;
-
-/// The process that a stream was opened in. Its queue is filled there only, so that a wait in a forked child would never
-/// end; the core checks this for commands, but not yet for streams.
-pub(crate) struct Owner(u32);
-
-impl Owner {
-    pub(crate) fn this_process() -> Owner {
-        Owner(std::process::id())
-    }
-
-    pub(crate) fn check(&self, py: Python<'_>) -> PyResult<()> {
-        if self.0 == std::process::id() {
-            return Ok(());
-        }
-        let text = "the client was made before fork(); make a new one in the child";
-        Err(raised(py, &Error::new(ErrorKind::Forked, text)))
-    }
-}
 
 /// A subscription, and whether its payloads are text.
 #[pyclass(frozen, module = "standfast._native")]
 pub(crate) struct Subscription {
     inner: standfast::Subscription,
     decode: bool,
-    owner: Owner,
 }
 
 impl Subscription {
     pub(crate) fn new(inner: standfast::Subscription, decode: bool) -> Subscription {
-        Subscription { inner, decode, owner: Owner::this_process() }
+        Subscription { inner, decode }
     }
 
     pub(crate) fn core(&self) -> &standfast::Subscription {
@@ -53,7 +34,6 @@ impl Subscription {
 impl Subscription {
     fn ready(&self, py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         boundary(py, || {
-            self.owner.check(py)?;
             let timeout = wait_timeout(timeout)?;
             wait(py, |interrupt| self.inner.ready_blocking(timeout, interrupt))
         })
@@ -61,7 +41,6 @@ impl Subscription {
 
     fn next<'py>(&self, py: Python<'py>, timeout: Option<&Bound<'py, PyAny>>) -> PyResult<Option<Bound<'py, PyAny>>> {
         boundary(py, || {
-            self.owner.check(py)?;
             let timeout = wait_timeout(timeout)?;
             // Most items are there already; then nobody needs to leave the interpreter.
             let item = match self.inner.try_next().or_raise(py)? {
@@ -74,7 +53,6 @@ impl Subscription {
 
     fn try_next<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         boundary(py, || {
-            self.owner.check(py)?;
             let item = self.inner.try_next().or_raise(py)?;
             item.map(|item| into_python(py, item, self.decode)).transpose()
         })
@@ -96,12 +74,11 @@ impl Subscription {
 #[pyclass(frozen, module = "standfast._native")]
 pub(crate) struct Events {
     inner: standfast::Events,
-    owner: Owner,
 }
 
 impl Events {
     pub(crate) fn new(inner: standfast::Events) -> Events {
-        Events { inner, owner: Owner::this_process() }
+        Events { inner }
     }
 }
 
@@ -109,7 +86,6 @@ impl Events {
 impl Events {
     fn next<'py>(&self, py: Python<'py>, timeout: Option<&Bound<'py, PyAny>>) -> PyResult<Option<Bound<'py, PyAny>>> {
         boundary(py, || {
-            self.owner.check(py)?;
             let timeout = wait_timeout(timeout)?;
             let event = wait(py, |interrupt| self.inner.next_blocking(timeout, interrupt))?;
             event.map(|event| report(py, event.to_tree())).transpose()
@@ -118,7 +94,6 @@ impl Events {
 
     fn try_next<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         boundary(py, || {
-            self.owner.check(py)?;
             let event = self.inner.try_next().or_raise(py)?;
             event.map(|event| report(py, event.to_tree())).transpose()
         })

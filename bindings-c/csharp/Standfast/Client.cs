@@ -22,6 +22,7 @@ namespace Standfast
             this.handle = handle;
             completions = new Completions(this);
             faults = new Faults(this);
+            ProcessExit.Add(handle);
         }
 
         /// <summary>A handler of <see cref="RegisterSubscription"/> threw: the subscription goes on.</summary>
@@ -68,7 +69,7 @@ namespace Standfast
 
         /// <summary>Wait until there is a verified master.</summary>
         public void WaitReady(TimeSpan timeout) =>
-            Call(native => NativeMethods.standfast_client_wait_ready(native, NativeText.Wait(timeout)));
+            Wait(native => NativeMethods.standfast_client_wait_ready(native, NativeText.Wait(timeout)));
 
         /// <summary>Execute a command on the master: its name and its arguments, which are text, bytes or numbers.</summary>
         public Value Execute(params object[] arguments) => Execute(NativeMethods.DefaultTimeout, arguments);
@@ -102,7 +103,7 @@ namespace Standfast
             var to = NativeText.Argument(channel, "the channel");
             var payload = NativeText.Argument(message, "the message");
             long receivers = 0;
-            Call(native => NativeMethods.standfast_publish(
+            Wait(native => NativeMethods.standfast_publish(
                 native, to, (UIntPtr)to.Length, payload, (UIntPtr)payload.Length, out receivers));
             return receivers;
         }
@@ -169,9 +170,14 @@ namespace Standfast
         /// <summary>The next event; null when the time-out passes first.</summary>
         public Event NextEvent(TimeSpan timeout)
         {
-            ReplyHandle reply = null;
-            Call(native => NativeMethods.standfast_events_next(native, NativeText.Wait(timeout), out reply));
-            var fields = reply.Take();
+            Value fields = null;
+            ProcessExit.Wait(NativeText.Wait(timeout), slice =>
+            {
+                ReplyHandle reply = null;
+                Call(native => NativeMethods.standfast_events_next(native, slice, out reply));
+                fields = reply.Take();
+                return fields != null;
+            });
             return fields == null ? null : new Event(fields);
         }
 
@@ -227,22 +233,41 @@ namespace Standfast
             StandfastException.Check(status);
         }
 
+        /// <summary>The same for a call that waits for a server.</summary>
+        private void Wait(Func<ClientHandle, int> call)
+        {
+            handle.Enter();
+            try
+            {
+                Call(call);
+            }
+            finally
+            {
+                handle.Leave();
+            }
+        }
+
         private Value Execute(long timeoutMs, object[] arguments)
         {
             using (var native = new NativeArguments(arguments))
             {
                 ReplyHandle reply;
                 int status;
+                handle.Enter();
                 try
                 {
                     status = NativeMethods.standfast_command(
                         handle, native.Count, native.Pointers, native.Lengths, timeoutMs, out reply);
+                    StandfastException.Check(status);
                 }
                 catch (ObjectDisposedException)
                 {
                     throw StandfastException.ClosedClient();
                 }
-                StandfastException.Check(status);
+                finally
+                {
+                    handle.Leave();
+                }
                 return reply.Take();
             }
         }

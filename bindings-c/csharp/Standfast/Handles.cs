@@ -3,6 +3,7 @@
 
 using System;
 using System.Runtime.InteropServices;
+using System.Threading;
 
 namespace Standfast
 {
@@ -24,6 +25,15 @@ namespace Standfast
 
     internal sealed class ClientHandle : NativeHandle
     {
+        private int busy;
+
+        /// <summary>How many threads wait inside the library for a command, or for the client to be ready.</summary>
+        internal int Busy => Volatile.Read(ref busy);
+
+        internal void Enter() => Interlocked.Increment(ref busy);
+
+        internal void Leave() => Interlocked.Decrement(ref busy);
+
         protected override bool ReleaseHandle() => NativeMethods.standfast_client_free(handle) == NativeMethods.Ok;
     }
 

@@ -124,7 +124,8 @@ namespace Standfast
     /// <summary>The tasks of a client, finished by one thread that reads their queue.</summary>
     internal sealed class Completions
     {
-        private const long IdleMs = 1000;
+        // Short, as the end of the process may wait for it; a thread for the next task costs little.
+        private const long IdleMs = 200;
 
         private readonly Client client;
         private readonly object gate = new object();

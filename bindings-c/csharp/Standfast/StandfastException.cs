@@ -55,7 +55,9 @@ namespace Standfast
         {
             if (status != NativeMethods.Ok)
             {
-                throw Last(status);
+                var error = Last(status);
+                ProcessExit.Park();
+                throw error;
             }
         }
 

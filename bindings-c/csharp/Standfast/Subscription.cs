@@ -36,18 +36,23 @@ namespace Standfast
         /// EndOfStream when the subscription or its client is closed and everything was read.</summary>
         public Item Next(TimeSpan timeout)
         {
-            ReplyHandle reply;
-            int status;
-            try
+            Value fields = null;
+            ProcessExit.Wait(NativeText.Wait(timeout), slice =>
             {
-                status = NativeMethods.standfast_subscription_next(handle, NativeText.Wait(timeout), out reply);
-            }
-            catch (ObjectDisposedException)
-            {
-                throw Ended();
-            }
-            StandfastException.Check(status);
-            var fields = reply.Take();
+                ReplyHandle reply;
+                int status;
+                try
+                {
+                    status = NativeMethods.standfast_subscription_next(handle, slice, out reply);
+                }
+                catch (ObjectDisposedException)
+                {
+                    throw Ended();
+                }
+                StandfastException.Check(status);
+                fields = reply.Take();
+                return fields != null;
+            });
             return fields == null ? null : Item.From(fields);
         }
 

@@ -1,8 +1,10 @@
 // The garbage collector against the library: nothing is freed under a call, nothing that was forgotten stays.
 
 using System;
+using System.Diagnostics;
 using System.IO;
 using System.Linq;
+using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Threading;
 using Standfast;
@@ -57,9 +59,22 @@ internal static class LifetimeTests
         }
         NothingIsLeft();
         Check.Eventually(
-            () => !Directory.GetDirectories("/proc/self/task")
-                .Any(task => File.ReadAllText(task + "/comm").StartsWith("standfast", StringComparison.Ordinal)),
-            "no thread of the library is left");
+            () => !Directory.GetDirectories("/proc/self/task").Any(
+                task => ThreadName(task).StartsWith("standfast", StringComparison.Ordinal)),
+            "no thread is left");
+    }
+
+    private static string ThreadName(string task)
+    {
+        try
+        {
+            return File.ReadAllText(Path.Combine(task, "comm")).Trim();
+        }
+        catch (IOException)
+        {
+            // It ended just now.
+            return "";
+        }
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -119,6 +134,54 @@ internal static class LifetimeTests
             Check.Equal("", wrong);
         }
         NothingIsLeft();
+    }
+
+    public static void ProgramEndsWithAClientThatIsOpen(Lab lab)
+    {
+        var runtime = Process.GetCurrentProcess().MainModule.FileName;
+        var program = Assembly.GetExecutingAssembly().Location;
+        foreach (var how in new[] { "return", "exit", "idle" })
+        {
+            var start = new ProcessStartInfo(runtime, "\"" + program + "\" leave " + how + " " + lab.Url)
+            {
+                UseShellExecute = false,
+                RedirectStandardOutput = true,
+            };
+            using (var process = Process.Start(start))
+            {
+                if (!process.WaitForExit((int)Check.Patience.TotalMilliseconds))
+                {
+                    process.Kill();
+                    throw new CheckException("the program does not end: " + how);
+                }
+                Check.Equal(7, process.ExitCode);
+                Check.Equal(how == "idle" ? "PONG" : "", process.StandardOutput.ReadToEnd().Trim());
+            }
+        }
+    }
+
+    /// <summary>The program of that test: it ends while threads and tasks wait, and disposes nothing. When no command is
+    /// waited for, the client works in an exit handler.</summary>
+    internal static int Leave(string how, string url)
+    {
+        var client = Client.Connect(url);
+        client.RegisterSubscription("cs:leave", (channel, message) => { }).Ready(Check.Patience);
+        new Thread(() => client.Events().Count()) { IsBackground = true }.Start();
+        if (how == "idle")
+        {
+            AppDomain.CurrentDomain.ProcessExit += (sender, arguments) => Console.WriteLine(client.Execute("PING"));
+            return 7;
+        }
+        client.ExecuteAsync("BLPOP", "cs:leave", 0);
+        new Thread(() => client.Execute(Timeout.InfiniteTimeSpan, "BLPOP", "cs:leave", 0)) { IsBackground = true }.Start();
+        Check.Eventually(
+            () => client.Execute("CLIENT", "LIST").AsString().Split('\n').Count(line => line.Contains("cmd=blpop")) >= 2,
+            "both commands wait");
+        if (how == "exit")
+        {
+            Environment.Exit(7);
+        }
+        return 7;
     }
 
     private static void NothingIsLeft()

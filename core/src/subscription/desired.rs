@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 use super::Target;
 use super::item::{Gap, Message};
@@ -19,8 +19,8 @@ use crate::sync::lock;
 #[derive(Debug, Default)]
 pub(crate) struct Hub {
     state: Mutex<State>,
-    /// Somebody wants more, or less.
-    pub(crate) changed: Notify,
+    /// Counts changes of what is wanted. Every link hears of each: around a switch there are two.
+    changes: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -75,7 +75,7 @@ impl Hub {
         queue.set_ready(ready);
         state.members.insert(id, Member { targets, queue, ready, interrupted: None });
         drop(state);
-        self.changed.notify_one();
+        self.changes.send_modify(|count| *count += 1);
         Ok(id)
     }
 
@@ -91,7 +91,7 @@ impl Hub {
             }
         }
         drop(state);
-        self.changed.notify_one();
+        self.changes.send_modify(|count| *count += 1);
     }
 
     pub(crate) fn close(&self) {
@@ -100,6 +100,11 @@ impl Hub {
         for member in state.members.values() {
             member.queue.close(Error::new(ErrorKind::EndOfStream, "the client is closed"));
         }
+    }
+
+    /// A receiver that learns when somebody wants more, or less.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     pub(crate) fn wanted(&self) -> BTreeSet<Target> {
@@ -248,6 +253,18 @@ mod tests {
             "{news:?}"
         );
         assert!(matches!(queue.pop(), Ok(Some(Item::Gap(_)))));
+    }
+
+    /// The old link of a switch must not swallow the news for the new one.
+    #[test]
+    fn every_link_hears_of_a_change() {
+        let hub = Hub::default();
+        let links = [hub.changes(), hub.changes()];
+        let id = hub.add(vec![channel("a")], queue()).unwrap();
+        assert!(links.iter().all(|link| link.has_changed().unwrap()));
+        let links = [hub.changes(), hub.changes()];
+        hub.remove(id);
+        assert!(links.iter().all(|link| link.has_changed().unwrap()));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::command::encode;
 use crate::error::{Error, ErrorKind};
 use crate::event::EventKind;
 use crate::link::engine::Incoming;
+use crate::link::handshake::{self, Hop};
 use crate::link::talk::Talk;
 use crate::node::probe::Prober;
 use crate::node::role::Role;
@@ -25,16 +26,20 @@ use crate::tree::Tree;
 
 /// How long a link to a demoted master is read at the most; Sentinel closes it within some ten seconds.
 const LEAVING_LIMIT: Duration = Duration::from_secs(30);
+/// How often a link that is being left asks whether the node is still a master. As a replica it would repeat what the new
+/// master publishes, and not everybody who demotes a master closes its connections, as Sentinel does.
+const LEAVING_LOOK: Duration = Duration::from_millis(50);
 
 /// Keep subscriptions alive on this master. Ends only when the master was replaced and the old link has ended.
 pub(crate) async fn run(shared: Arc<Shared>, prober: Prober, master: Arc<Master>) {
     let mut backoff = Backoff::new(&shared.config.options);
     let mut gate = shared.gate.watch();
+    let mut changes = shared.hub.changes();
     loop {
         // Without subscriptions there is no link.
         while shared.hub.is_empty() {
             tokio::select! {
-                () = shared.hub.changed.notified() => {}
+                _ = changes.changed() => {}
                 _ = gate.changed() => {}
             }
             if shared.gate.load().generation != master.generation {
@@ -99,13 +104,17 @@ impl<'a> Link<'a> {
     async fn try_serve(&mut self, backoff: &mut Backoff) -> Result<std::convert::Infallible, Error> {
         let options = &self.shared.config.options;
         let mut gate = self.shared.gate.watch();
+        let mut changes = self.shared.hub.changes();
         let mut beat = Instant::now() + options.heartbeat_interval;
         // While a heartbeat is on its way `beat` is its deadline.
         let mut beating = false;
         let mut leave_by: Option<Instant> = None;
         loop {
             if self.is_left() {
-                leave_by.get_or_insert_with(|| Instant::now() + LEAVING_LIMIT);
+                if leave_by.is_none() {
+                    leave_by = Some(Instant::now() + LEAVING_LIMIT);
+                    beat = Instant::now();
+                }
             } else {
                 self.reconcile().await?;
             }
@@ -117,15 +126,18 @@ impl<'a> Link<'a> {
                 incoming = self.talk.incoming() => {
                     match incoming {
                         Ok(Incoming::Push(push)) => { self.push(push); backoff.succeeded(); }
+                        Ok(Incoming::Replies { values, .. }) if leave_by.is_some() => still_master(&values)?,
                         Ok(Incoming::Replies { .. }) => {}
                         Err(error) if error.kind() == ErrorKind::NoPermission => self.refused(&error),
                         Err(error) => return Err(error),
                     }
                     // Any byte is life.
-                    beating = false;
-                    beat = Instant::now() + options.heartbeat_interval;
+                    if leave_by.is_none() {
+                        beating = false;
+                        beat = Instant::now() + options.heartbeat_interval;
+                    }
                 }
-                () = self.shared.hub.changed.notified(), if leave_by.is_none() => {}
+                _ = changes.changed(), if leave_by.is_none() => {}
                 _ = gate.changed() => {}
                 () = sleep_until(beat), if leave_by.is_none() => {
                     if beating {
@@ -135,8 +147,12 @@ impl<'a> Link<'a> {
                     beat = Instant::now() + options.heartbeat_timeout;
                     self.talk.send_expecting(&encode(&[b"PING".as_slice()]), 1).await?;
                 }
-                () = sleep_until(leave_by.unwrap_or(beat)), if leave_by.is_some() => {
-                    return Err(Error::new(ErrorKind::Disconnected, "the demoted master did not close the link"));
+                () = sleep_until(beat), if leave_by.is_some() => {
+                    if leave_by.is_some_and(|by| by <= Instant::now()) {
+                        return Err(Error::new(ErrorKind::Disconnected, "the old master did not close the link"));
+                    }
+                    beat = Instant::now() + LEAVING_LOOK;
+                    self.talk.send_expecting(&encode(&[b"HELLO".as_slice()]), 1).await?;
                 }
             }
         }
@@ -246,5 +262,15 @@ impl<'a> Link<'a> {
             reason: "link_lost",
             old_master: self.master.node.clone(),
         });
+    }
+}
+
+/// The answer of a master that is being left. A heartbeat from before the switch may be answered in between.
+fn still_master(replies: &[Value]) -> Result<(), Error> {
+    match handshake::judge(Hop::Data, replies) {
+        Ok(hello) if hello.role != Role::Master => {
+            Err(Error::new(ErrorKind::Disconnected, "the old master is a replica by now"))
+        }
+        _ => Ok(()),
     }
 }

@@ -224,3 +224,39 @@ fn a_blocking_command_ends_with_an_error_when_its_master_is_replaced() {
     assert_eq!(error.kind(), ErrorKind::MaybeExecuted, "{error}");
     assert!(switched.elapsed() < Duration::from_secs(2));
 }
+
+#[test]
+fn the_end_of_the_control_link_alone_harms_no_command() {
+    let lab = lab();
+    let client = client(&lab, "client_name=guarded");
+    let waiting = {
+        let client = client.clone();
+        std::thread::spawn(move || run(&client, "BLPOP jobs 0"))
+    };
+    let mut master = raw(&lab, lab.master().unwrap());
+    let connections = |master: &mut standfast_lab::Raw, command: &str| -> Vec<String> {
+        let list = master.command(&["CLIENT", "LIST", "TYPE", "NORMAL"]).unwrap().text();
+        let ours =
+            list.lines().filter(|line| line.contains("name=guarded") && line.contains(&format!("cmd={command} ")));
+        // The line begins with id=<number>.
+        ours.map(|line| line.split([' ', '=']).nth(1).unwrap().to_owned()).collect()
+    };
+    until("the command has arrived", || (connections(&mut master, "blpop").len() == 1).then_some(()));
+    // A control link that is closed within its first second counts as a lost master.
+    let old = until("the control link is a second old", || {
+        let list = master.command(&["CLIENT", "LIST", "TYPE", "NORMAL"]).unwrap().text();
+        let line = list.lines().find(|line| line.contains("name=guarded") && line.contains("cmd=hello "))?.to_owned();
+        let age: u64 = line.split("age=").nth(1)?.split(' ').next()?.parse().ok()?;
+        (age >= 2).then(|| connections(&mut master, "hello"))
+    });
+    for id in &old {
+        master.command(&["CLIENT", "KILL", "ID", id]).unwrap();
+    }
+    until("there is another control link", || {
+        connections(&mut master, "hello").iter().any(|id| !old.contains(id)).then_some(())
+    });
+    master.command(&["LPUSH", "jobs", "one"]).unwrap();
+    assert!(waiting.join().unwrap().is_ok(), "the blocking command was not disturbed");
+    let lost = std::iter::from_fn(|| client.events_try_next().unwrap()).find(|event| event.kind == EventKind::LinkLost);
+    assert!(lost.is_none(), "{lost:?}");
+}

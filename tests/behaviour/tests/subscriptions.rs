@@ -176,3 +176,27 @@ fn ready_does_not_wait_for_ever() {
     assert!(subscription.next_blocking(Some(Duration::ZERO), None).unwrap().is_none());
     assert_eq!(client.subscribe(Channels::default()).unwrap_err().kind(), ErrorKind::InvalidArgument);
 }
+
+/// Whoever demotes a master by hand does not close its connections, and a replica repeats what its master publishes.
+#[test]
+fn a_master_that_was_demoted_by_hand_repeats_nothing() {
+    let lab = lab();
+    let client = client(&lab, "");
+    let subscription = subscribe(&client, Channels::new(["news"]));
+    let old = lab.master().unwrap();
+    lab.planned_failover().unwrap();
+    let new = lab.wait_writable(LIMIT).unwrap().node;
+    let Item::Gap(_) = next(&subscription) else { panic!("a gap") };
+    let (host, port) = (new.ip().to_string(), new.port().to_string());
+    raw(&lab, old).command(&["REPLICAOF", &host, &port]).unwrap();
+    until("the link to the old master is left", || {
+        let links = client.status().links;
+        links.iter().all(|link| link.kind != "subscriber" || link.generation > 1).then_some(())
+    });
+    for number in 0..20 {
+        client.blocking().publish(b"news", number.to_string().as_bytes(), None).unwrap();
+    }
+    let received: Vec<_> = (0..20).map(|_| payload(&next(&subscription)).unwrap()).collect();
+    assert_eq!(received, (0..20).map(|number| number.to_string()).collect::<Vec<_>>());
+    assert!(subscription.try_next().unwrap().is_none());
+}
