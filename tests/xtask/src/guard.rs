@@ -64,8 +64,7 @@ pub(crate) fn sweep() -> Vec<String> {
         }
         if !left.iter().all(|process| process.wait(deadline)) {
             stop_if_leaving();
-            let names = left.into_iter().filter(|process| !process.wait(Instant::now())).map(|process| process.line);
-            let names = names.collect();
+            let names = left.iter().filter(|process| !process.wait(Instant::now())).map(Below::shown).collect();
             end_all();
             return names;
         }
@@ -97,11 +96,17 @@ pub(crate) fn end_all() {
 struct Below {
     pid: Pid,
     handle: OwnedFd,
-    line: String,
     own: bool,
 }
 
 impl Below {
+    /// Number and command line, as they are now.
+    fn shown(&self) -> String {
+        let pid = self.pid.as_raw_nonzero();
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        format!("{pid} {}", String::from_utf8_lossy(&line).replace('\0', " ").trim_end())
+    }
+
     /// Whether it has ended by the deadline.
     fn wait(&self, deadline: Instant) -> bool {
         let ended = ended(&self.handle, deadline.saturating_duration_since(Instant::now()));
@@ -136,10 +141,7 @@ fn descendants() -> Vec<Below> {
             let Ok(handle) = pidfd_open(pid, PidfdFlags::empty()) else {
                 continue;
             };
-            let raw = pid.as_raw_nonzero().get();
-            let line = fs::read(format!("/proc/{raw}/cmdline")).unwrap_or_default();
-            let line = String::from_utf8_lossy(&line).replace('\0', " ").trim_end().to_owned();
-            found.push(Below { pid, handle, line: format!("{raw} {line}"), own: ppid == me });
+            found.push(Below { pid, handle, own: ppid == me });
         }
     }
     found
@@ -172,7 +174,10 @@ fn parent(stat: &str) -> Option<i32> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::sync::{Mutex, MutexGuard, PoisonError};
+    use std::{
+        io::Read,
+        sync::{Mutex, MutexGuard, PoisonError},
+    };
 
     use super::*;
 
@@ -194,11 +199,18 @@ pub(crate) mod tests {
     #[test]
     fn orphans_are_found_and_ended() {
         let _alone = alone();
-        // The shell ends at once and leaves a process behind that would run for a minute.
-        let status = process::Command::new("sh").args(["-c", "sleep 61 >/dev/null 2>&1 &"]).status().unwrap();
-        assert!(status.success());
-        let found: Vec<String> = descendants().into_iter().map(|process| process.line).collect();
-        assert!(found.iter().any(|line| line.contains("sleep 61")), "{found:?}");
+        // The outer shell ends at once and leaves behind one that would run for a minute, and that says when it is there.
+        let mut shell = process::Command::new("sh")
+            .args(["-c", "sh -c 'echo up; exec 1>&-; sleep 61; true' &"])
+            .stdout(process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = String::new();
+        shell.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+        assert!(shell.wait().unwrap().success());
+        assert_eq!(said, "up\n");
+        let found: Vec<String> = descendants().iter().map(Below::shown).collect();
+        assert!(found.iter().any(|line| line.contains("sleep 61; true")), "{found:?}");
         end_all();
         assert!(descendants().is_empty());
     }
