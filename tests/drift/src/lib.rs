@@ -32,7 +32,10 @@ pub fn must_be(path: &str, expected: &str) {
         if let Some(folder) = file.parent() {
             fs::create_dir_all(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
         }
-        fs::write(&file, expected).unwrap_or_else(|error| panic!("{path}: {error}"));
+        // Renamed into its place: another test may be reading it just now.
+        let fresh = file.with_extension("new");
+        let written = fs::write(&fresh, expected).and_then(|()| fs::rename(&fresh, &file));
+        written.unwrap_or_else(|error| panic!("{path}: {error}"));
         return;
     }
     let different = present.lines().zip(expected.lines()).position(|(a, b)| a != b);

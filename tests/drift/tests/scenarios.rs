@@ -1,8 +1,8 @@
 //! `tests/behaviour/scenarios.md` claims nothing that is not there: every test it names exists, under that name, in that file.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fs, path::Path};
 
-use standfast_drift::read;
+use standfast_drift::{read, root};
 
 const LIST: &str = "tests/behaviour/scenarios.md";
 const LANGUAGES: [&str; 5] = ["rust", "c", "csharp", "python", "node"];
@@ -66,6 +66,39 @@ fn every_test_that_is_named_exists() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_test_that_the_architecture_names_exists() {
+    let sources: Vec<String> =
+        ["core/src", "tests/behaviour/tests"].into_iter().flat_map(|folder| sources(&root().join(folder))).collect();
+    let text = read("core/ARCHITECTURE.md");
+    let table =
+        text.split("## What always holds").nth(1).and_then(|rest| rest.split("\n## ").next()).expect("a section");
+    let mut found = 0;
+    for row in table.lines().filter(|line| line.starts_with("| ")).skip(1) {
+        // The last column: test names in backticks, or words such as "the histories".
+        let column = row.trim_end_matches('|').rsplit(" | ").next().unwrap_or_default();
+        for name in column.split('`').skip(1).step_by(2).filter(|name| !name.contains('.')) {
+            let declared = format!("fn {name}(");
+            assert!(sources.iter().any(|source| source.contains(&declared)), "there is no test {name}: {row}");
+            found += 1;
+        }
+    }
+    assert!(found > 10, "{found} tests: is the table read rightly?");
+}
+
+/// The text of every Rust file below a folder.
+fn sources(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    entries
+        .flatten()
+        .flat_map(|entry| match entry.path() {
+            path if path.is_dir() => sources(&path),
+            path if path.extension().is_some_and(|end| end == "rs") => vec![fs::read_to_string(path).unwrap()],
+            _ => Vec::new(),
+        })
+        .collect()
 }
 
 /// How a test of this name stands in its source.
