@@ -134,17 +134,21 @@ impl Queue {
             return Err(Error::new(ErrorKind::InvalidArgument, format!("tag {tag} is in use")));
         }
         state.running.insert(tag, running);
+        drop(state);
         let settle = Settle { inner: Arc::clone(&self.inner), tag, done: false };
         let queued = shared.queued();
-        // Spawned under the lock, so that a completion finds its entry complete.
+        // Not under the lock: a runtime that has ended drops the task, and settles it, here and now.
         let task = runtime.spawn(async move {
             let result = work.await;
             settle.now(result);
             drop(queued);
         });
-        if let Some(running) = state.running.get_mut(&tag) {
+        if let Some(running) = lock(&self.inner.state).running.get_mut(&tag) {
             running.task = Some(task.abort_handle());
+            return Ok(());
         }
+        // It is completed, or was given up, in the meantime; aborting what has ended does nothing.
+        task.abort();
         Ok(())
     }
 
@@ -255,5 +259,29 @@ impl Drop for Settle {
             };
             self.complete(Err(error));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    /// A runtime that has ended drops a new task on the thread that spawns it: under the queue's lock that thread would wait
+    /// for itself. Seen in C#, where a thread submitted while another closed the client.
+    #[test]
+    fn a_submission_that_meets_the_end_of_the_runtime_is_told() {
+        let client = Client::open(Config::from_url("redis://127.0.0.1:1").unwrap()).unwrap();
+        let queue = Queue::open(&client).unwrap();
+        let runtime = client.shared().runtime().unwrap();
+        client.close();
+        client.shared().set_runtime(runtime);
+        let (told, outcome) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            queue.submit(Request::new(["PING"]).unwrap(), Timeout::Default, 1).unwrap();
+            let _ = told.send(queue.take(1).pop().unwrap().result.unwrap_err().kind());
+        });
+        let kind = outcome.recv_timeout(Duration::from_secs(10)).expect("the submission hangs");
+        assert_eq!(kind, ErrorKind::Closed);
     }
 }

@@ -278,6 +278,11 @@ impl Shared {
         lock(&self.runtime).clone().ok_or_else(Error::closed)
     }
 
+    #[cfg(test)]
+    pub(crate) fn set_runtime(&self, runtime: Handle) {
+        *lock(&self.runtime) = Some(runtime);
+    }
+
     /// A completion queue begins a task; the end of the token is the end of the task.
     pub(crate) fn queued(self: &Arc<Self>) -> Queued {
         self.queued.fetch_add(1, Ordering::AcqRel);
