@@ -347,7 +347,7 @@ impl Error {
             "NOPERM" => ErrorKind::NoPermission,
             "NOAUTH" => ErrorKind::MasterAuthRequired,
             "EXECABORT" => ErrorKind::TransactionAborted,
-            "READONLY" | "LOADING" | "MASTERDOWN" | "NOREPLICAS" => ErrorKind::Unavailable,
+            code if is_refusal(code) => ErrorKind::Unavailable,
             _ => ErrorKind::ReplyError,
         };
         let text = reply.details().unwrap_or_default();
@@ -411,6 +411,11 @@ impl Error {
     pub fn server_reply(&self) -> Option<(&str, &str)> {
         self.0.server.as_ref().map(|(code, text)| (code.as_str(), text.as_str()))
     }
+}
+
+/// Codes of error replies that say: not executed, because of the state of the node.
+pub(crate) fn is_refusal(code: &str) -> bool {
+    matches!(code, "READONLY" | "LOADING" | "MASTERDOWN" | "NOREPLICAS")
 }
 
 impl fmt::Display for Error {

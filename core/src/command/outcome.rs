@@ -3,7 +3,7 @@
 use redis::Value;
 
 use super::Request;
-use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::error::{Error, ErrorKind, Phase, Result, is_refusal};
 
 /// How an attempt to execute a request on one link ended.
 #[derive(Debug)]
@@ -98,11 +98,6 @@ fn refusal(values: &[Value]) -> Option<(String, String)> {
         first.get_or_insert_with(|| (error.code().to_owned(), error.details().unwrap_or_default().to_owned()));
     }
     first
-}
-
-/// Error codes that say: not executed, because of the state of the node.
-fn is_refusal(code: &str) -> bool {
-    matches!(code, "READONLY" | "LOADING" | "MASTERDOWN" | "NOREPLICAS")
 }
 
 impl Again {

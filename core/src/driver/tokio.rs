@@ -20,10 +20,9 @@ use crate::command::outcome::{self, Again, End, Verdict};
 use crate::config::UnavailablePolicy;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::link::engine::{Engine, Incoming};
-use crate::link::handshake::{self, Hop};
+use crate::link::handshake;
 use crate::link::socket;
 use crate::link::talk::bounds;
-use crate::node::role::Role;
 use crate::shared::{Limit, Master, Shared};
 use crate::status::ClientState;
 use crate::supervisor::backoff::Backoff;
@@ -303,10 +302,7 @@ impl Driver {
                 ));
             }
         };
-        match handshake::judge(Hop::Data, &values)?.role {
-            Role::Master => Ok(link),
-            _ => Err(Error::new(ErrorKind::NotMaster, format!("{} does not say that it is the master", master.node))),
-        }
+        handshake::prove_master(&master.node, &values).map(|()| link)
     }
 
     /// Use the link until it ends, its master is replaced, or the client is closed.

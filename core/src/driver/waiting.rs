@@ -18,10 +18,9 @@ use crate::command::outcome::{self, Again, End, Verdict};
 use crate::config::UnavailablePolicy;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::link::engine::{Engine, Incoming};
-use crate::link::handshake::{self, Hop};
+use crate::link::handshake;
 use crate::link::socket;
 use crate::link::talk::bounds;
-use crate::node::role::Role;
 use crate::shared::{Limit, Master, Shared};
 use crate::status::ClientState;
 use crate::supervisor::backoff::Backoff;
@@ -224,14 +223,7 @@ impl WaitingLink {
         let total = left;
         let patience = Patience { limit: Limit { deadline: Some(until), total }, interrupt: patience.interrupt };
         match link.exchange(patience) {
-            Ok(Ok(values)) => {
-                let hello = handshake::judge(Hop::Data, &values)?;
-                if hello.role == Role::Master {
-                    Ok(link)
-                } else {
-                    Err(Error::new(ErrorKind::NotMaster, format!("{} does not say that it is the master", master.node)))
-                }
-            }
+            Ok(Ok(values)) => handshake::prove_master(&master.node, &values).map(|()| link),
             Ok(Err(error)) => Err(error),
             Err(_) => {
                 Err(Error::new(ErrorKind::ConnectFailed, format!("{} did not answer HELLO in time", master.node)))

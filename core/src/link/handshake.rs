@@ -7,7 +7,7 @@ use redis::Value;
 
 use super::resp::text;
 use crate::command::encode;
-use crate::config::Credentials;
+use crate::config::{Credentials, HostPort};
 use crate::error::{Error, ErrorKind, Result};
 use crate::node::role::Role;
 
@@ -88,6 +88,17 @@ pub(crate) fn judge(hop: Hop, replies: &[Value]) -> Result<Hello> {
         ));
     }
     Ok(Hello { server_version: field("version").to_owned(), role: Role::from_name(field("role")) })
+}
+
+/// What the replies to [`requests`] mean on a link that carries commands: the node must say that it is the master.
+///
+/// # Errors
+/// As [`judge`], and `NotMaster`.
+pub(crate) fn prove_master(node: &HostPort, replies: &[Value]) -> Result<()> {
+    match judge(Hop::Data, replies)?.role {
+        Role::Master => Ok(()),
+        _ => Err(Error::new(ErrorKind::NotMaster, format!("{node} does not say that it is the master"))),
+    }
 }
 
 /// A server that answers a handshake with an error.
