@@ -213,6 +213,7 @@ impl Supervisor {
                     | Input::Event { .. }
                     | Input::Role { .. }
                     | Input::MasterLost { .. }
+                    | Input::MasterSilent { .. }
                     | Input::MasterRefused { .. }
                     | Input::Tick => {}
                 }
