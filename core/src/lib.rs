@@ -11,6 +11,7 @@ mod client;
 mod command;
 mod completion;
 mod config;
+mod counters;
 mod driver;
 mod error;
 mod event;

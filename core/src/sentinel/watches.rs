@@ -132,11 +132,6 @@ impl Watches {
         state.open.retain(|open| open.id != id);
         true
     }
-
-    #[cfg(test)]
-    pub(super) fn count(&self) -> usize {
-        lock(&self.state).open.len()
-    }
 }
 
 impl Membership {
