@@ -72,11 +72,11 @@ fn a_silent_subscriber_link_is_found_and_marked() {
     assert_eq!(events_of(&client, &[EventKind::LinkLost]).len(), 0, "the others live");
 }
 
-/// R8, on the links to sentinels.
+/// R8, on the links to sentinels; not because they happen to be polled.
 #[test]
 fn a_silent_sentinel_is_found_and_used_again_afterwards() {
     let lab = proxied();
-    let client = client(&lab, "");
+    let client = client(&lab, "poll_interval=1h");
     let silent = lab.sentinel_addrs()[1];
     let answers =
         |client: &Client| client.status().sentinels.iter().all(|s| s.error.is_none() && s.answered_at.is_some());
