@@ -17,6 +17,7 @@ mod error;
 mod event;
 mod known;
 mod link;
+mod log;
 mod node;
 mod sentinel;
 mod shared;
@@ -38,6 +39,7 @@ pub use config::{
 };
 pub use error::{Cause, Error, ErrorKind, Phase, Result, Retry, Step};
 pub use event::{Event, EventKind, Events};
+pub use log::{LogLevel, LogRecord, Logs};
 pub use redis::Value;
 pub use status::{ClientState, LinkStatus, Node, Opinion, SentinelStatus, Status};
 pub use subscription::{Channels, Dropped, Gap, Item, Message, Subscription};

@@ -322,6 +322,7 @@ impl Shared {
             nodes: known.nodes(),
             sentinels: known.sentinels(),
             links,
+            minority: self.config.options.minority,
             pending: self.admission.commands(),
             counters: self.counters.all(),
         }
