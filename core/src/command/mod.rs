@@ -3,6 +3,7 @@
 pub(crate) mod facts;
 pub(crate) mod outcome;
 mod request;
+mod table;
 
 pub use request::Request;
 pub(crate) use request::encode;
