@@ -78,6 +78,27 @@ pub fn methods(table: &Table) -> Vec<Method> {
     wanted.map(|command| Builder::method(table, command)).collect()
 }
 
+impl Method {
+    /// The parameters that are only sent together with another one, and those others.
+    pub(super) fn dependent(&self) -> Vec<(usize, Vec<usize>)> {
+        let mut found: Vec<(usize, Vec<usize>)> = Vec::new();
+        let outer = self.items.iter().filter_map(|item| match item {
+            Item::If(parent, body) => Some((*parent, body)),
+            _ => None,
+        });
+        for (parent, body) in outer {
+            for item in body {
+                let Item::If(child, _) = item else { continue };
+                match found.iter_mut().find(|(known, _)| known == child) {
+                    Some((_, parents)) => parents.push(parent),
+                    None => found.push((*child, vec![parent])),
+                }
+            }
+        }
+        found
+    }
+}
+
 struct Builder<'a> {
     table: &'a Table,
     command: &'a Command,

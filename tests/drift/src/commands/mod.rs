@@ -7,7 +7,10 @@
 pub mod facts;
 mod grammar;
 mod method;
+pub mod node;
+pub mod python;
 mod table;
+pub mod vectors;
 
 pub use method::{Method, methods};
 pub use table::{Command, Table};
