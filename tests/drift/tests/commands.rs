@@ -1,7 +1,7 @@
 //! What is made of `core/commands` is what its generator writes.
 
 use standfast_drift::{
-    commands::{Table, facts, node, python, vectors},
+    commands::{Table, csharp, facts, node, python, vectors},
     must_be,
 };
 
@@ -23,6 +23,11 @@ fn node_has_the_methods_and_their_types() {
     let table = Table::load();
     must_be("bindings-node/lib/commands.js", &node::module(&table));
     must_be("bindings-node/commands.d.ts", &node::types(&table));
+}
+
+#[test]
+fn csharp_has_the_methods_of_everyday_use() {
+    must_be("bindings-c/csharp/Standfast/Commands.cs", &csharp::text(&Table::load()));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! `table` reads what is known, `grammar` the arguments of a command, `method` makes of them what a method takes and what it
 //! sends. The other files write that down in one language each, and decide nothing.
 
+pub mod csharp;
 pub mod facts;
 mod grammar;
 mod method;

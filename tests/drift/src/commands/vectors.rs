@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    GENERATED,
+    GENERATED, csharp,
     method::{Item, Method, Param, Place, Shape, methods},
     node, python,
     table::Table,
@@ -13,16 +13,19 @@ use super::{
 /// The text of the file: one call a line.
 pub fn text(table: &Table) -> String {
     let mut lines = Vec::new();
+    let csharp = csharp::names(table);
     for method in methods(table) {
         for given in calls(&method) {
             let words: Vec<String> = encode(&method.items, &method.params, &given);
-            let line = json!({
+            let mut line = json!({
                 "command": method.command.name,
                 "python": [python::name(table, &method), positional(&method, &given), named(&method, &given)],
                 "node": [node::name(&method), node_arguments(&method, &given)],
-                "csharp": [all(&method, &given)],
                 "words": words,
             });
+            if let Some(name) = csharp.get(&method.command.name) {
+                line["csharp"] = json!([name, all(&method, &given)]);
+            }
             lines.push(line.to_string());
         }
     }
@@ -195,8 +198,9 @@ fn node_arguments(method: &Method, given: &Given) -> Value {
     Value::Array(values)
 }
 
-/// By name, in the order of the words.
+/// C#'s arguments, all by name.
 fn all(method: &Method, given: &Given) -> Value {
-    let pairs = method.params.iter().zip(given).filter_map(|(param, value)| Some(json!([param.name, value.clone()?])));
-    Value::Array(pairs.collect())
+    let pairs =
+        method.params.iter().zip(given).filter_map(|(param, value)| Some((csharp::variable(param), value.clone()?)));
+    Value::Object(pairs.collect())
 }
