@@ -181,10 +181,9 @@ impl Shared {
 
     /// The time to wait for a master is over.
     pub(crate) fn not_connected(&self, after: Duration) -> Error {
-        match lock(&self.failure).clone() {
-            Some(failure) => failure,
-            None => Error::timeout(Phase::Discovering, after, self.why_waiting(Phase::Discovering)),
-        }
+        // Not in the head of a match: its lock would still be held when the reason is looked up.
+        let failure = lock(&self.failure).clone();
+        failure.unwrap_or_else(|| Error::timeout(Phase::Discovering, after, self.why_waiting(Phase::Discovering)))
     }
 
     /// The policy is not to wait for a master.

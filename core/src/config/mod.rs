@@ -4,7 +4,9 @@ mod options;
 mod secret;
 mod url;
 
-pub use options::{ConnectPolicy, OptionKind, OptionSpec, OptionValue, Options, OverflowPolicy, UnavailablePolicy};
+pub use options::{
+    ConnectPolicy, MinorityPolicy, OptionKind, OptionSpec, OptionValue, Options, OverflowPolicy, UnavailablePolicy,
+};
 pub use secret::Secret;
 
 use std::fmt;

@@ -42,6 +42,8 @@ pub(crate) struct WaitingLink {
 #[derive(Clone, Copy)]
 struct Patience<'a> {
     limit: Limit,
+    /// How long a reply may be owed without a byte; `None` for blocking commands, which owe it as long as they please.
+    silence: Option<Duration>,
     interrupt: Interrupt<'a>,
 }
 
@@ -79,7 +81,8 @@ pub(crate) fn execute(
 ) -> Result<Vec<Value>> {
     let options = &shared.config.options;
     let _place = shared.enter(request)?;
-    let patience = Patience { limit, interrupt };
+    let silence = (request.blocks() == Blocks::No).then_some(options.heartbeat_timeout);
+    let patience = Patience { limit, silence, interrupt };
     let stopped = |stop: Stop, sent: bool, phase: Phase, refused: Option<&Again>| match stop {
         Stop::Interrupted => outcome::cancelled(request, sent),
         Stop::Expired => match refused.and_then(Again::at_deadline) {
@@ -221,7 +224,7 @@ impl WaitingLink {
         let (bytes, replies) = handshake::requests(&shared.config.data, &shared.client_name, shared.config.db);
         link.engine.push(0, &bytes, replies);
         let total = left;
-        let patience = Patience { limit: Limit { deadline: Some(until), total }, interrupt: patience.interrupt };
+        let patience = Patience { limit: Limit { deadline: Some(until), total }, silence: None, ..patience };
         match link.exchange(patience) {
             Ok(Ok(values)) => handshake::prove_master(&master.node, &values).map(|()| link),
             Ok(Err(error)) => Err(error),
@@ -265,6 +268,8 @@ impl WaitingLink {
                 Err(error) => return Ok(Err(socket::lost(&error))),
             }
         }
+        // Since the first look that found nothing: the clock is not read for replies that come at once.
+        let mut quiet_since = None;
         loop {
             match self.engine.next() {
                 Ok(Some(Incoming::Replies { values, .. })) => return Ok(Ok(values)),
@@ -277,8 +282,17 @@ impl WaitingLink {
             }
             match (&*self.stream).read(&mut self.buffer) {
                 Ok(0) => return Ok(Err(socket::ended())),
-                Ok(count) => self.engine.feed(&self.buffer[..count]),
-                Err(error) if is_pause(&error) => patience.check()?,
+                Ok(count) => {
+                    quiet_since = None;
+                    self.engine.feed(&self.buffer[..count]);
+                }
+                Err(error) if is_pause(&error) => {
+                    patience.check()?;
+                    let quiet = quiet_since.get_or_insert_with(Instant::now).elapsed();
+                    if let Some(silence) = patience.silence.filter(|silence| quiet > *silence) {
+                        return Ok(Err(socket::silent(silence)));
+                    }
+                }
                 Err(error) => return Ok(Err(socket::lost(&error))),
             }
         }

@@ -56,6 +56,16 @@ fn complaint(kind: ErrorKind) -> &'static str {
     }
 }
 
+/// Some sentinels name a master, but too few of all that are known for `minority=refuse`.
+pub(super) fn of_minority(heard: &[Heard<'_>], known: usize) -> Error {
+    let causes = heard.iter().filter_map(|heard| match heard {
+        Heard::Failure(cause) => Some((*cause).clone()),
+        Heard::Answer { .. } => None,
+    });
+    let text = format!("fewer than a majority of {known} known sentinels answer (option minority=refuse)");
+    Error::new(ErrorKind::NoQuorum, text).with_causes(causes.collect())
+}
+
 /// The nodes that should be the master could not be used.
 pub(super) fn of_nodes(causes: Vec<Cause>) -> Error {
     let first = causes.iter().map(|cause| cause.kind).find(|kind| kind.is_configuration());
