@@ -1716,13 +1716,13 @@ namespace Standfast
         }
 
         /// <summary>Sorts the elements in a list, a set, or a sorted set, optionally storing the result. SORT.</summary>
-        public Value Sort(string key, string @by = null, (long, long)? limit = null, IEnumerable<string> get = null, bool asc = false, bool desc = false, bool alpha = false, string store = null)
+        public Value Sort(string key, string by = null, (long, long)? limit = null, IEnumerable<string> get = null, bool asc = false, bool desc = false, bool alpha = false, string store = null)
         {
             var words = new Words("SORT", key);
-            if (@by != null)
+            if (by != null)
             {
                 words.Add("BY");
-                words.Add(@by);
+                words.Add(by);
             }
             if (limit != null)
             {
@@ -1754,13 +1754,13 @@ namespace Standfast
         }
 
         /// <summary>Returns the sorted elements of a list, a set, or a sorted set. SORT_RO.</summary>
-        public string[] SortRo(string key, string @by = null, (long, long)? limit = null, IEnumerable<string> get = null, bool asc = false, bool desc = false, bool alpha = false)
+        public string[] SortRo(string key, string by = null, (long, long)? limit = null, IEnumerable<string> get = null, bool asc = false, bool desc = false, bool alpha = false)
         {
             var words = new Words("SORT_RO", key);
-            if (@by != null)
+            if (by != null)
             {
                 words.Add("BY");
-                words.Add(@by);
+                words.Add(by);
             }
             if (limit != null)
             {

@@ -160,7 +160,7 @@ pub(super) fn variable(param: &Param) -> String {
         name.push_str(rest);
     }
     match name.as_str() {
-        "object" | "string" | "params" | "event" | "in" | "is" | "ref" | "operator" | "default" | "by" => {
+        "object" | "string" | "params" | "event" | "in" | "is" | "ref" | "operator" | "default" => {
             format!("@{name}")
         }
         _ => name,
