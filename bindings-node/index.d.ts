@@ -38,6 +38,7 @@ export interface ConnectOptions {
   blockingGrace?: number;
   /** Whether a command waits while there is no master, or fails with NotReady. */
   whenUnavailable?: 'wait' | 'fail';
+  protocol?: 'auto' | '2' | '3' | 2 | 3;
   maxPending?: number;
   maxPendingBytes?: number;
   poolSize?: number;

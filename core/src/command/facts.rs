@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::shape::Shape;
 use super::table::COMMANDS;
 
 /// What is known about a command.
@@ -14,6 +15,8 @@ pub(crate) struct Facts {
     pub(crate) blocks: Blocks,
     /// It would change the state of a link that others use, too.
     pub(crate) changes_link: bool,
+    /// What RESP3 would have made of its reply.
+    pub(crate) shape: Shape,
 }
 
 /// Whether, and how long, a command makes its link wait.
@@ -29,6 +32,7 @@ pub(super) struct Entry {
     name: &'static str,
     marks: u8,
     wait: Wait,
+    shapes: &'static [(When, Shape)],
 }
 
 /// It changes nothing at the server.
@@ -50,14 +54,24 @@ pub(super) enum Wait {
     AfterWord(&'static [u8], &'static [u8]),
 }
 
+/// With which arguments a reply has a shape.
+#[derive(Clone, Copy)]
+pub(super) enum When {
+    Always,
+    /// With this word among them, behind the key.
+    Word(&'static [u8]),
+    /// With so many words in all, or more.
+    Arguments(usize),
+}
+
 #[derive(Clone, Copy)]
 pub(super) enum Unit {
     Seconds,
     Milliseconds,
 }
 
-pub(super) const fn entry(name: &'static str, marks: u8, wait: Wait) -> Entry {
-    Entry { name, marks, wait }
+pub(super) const fn entry(name: &'static str, marks: u8, wait: Wait, shapes: &'static [(When, Shape)]) -> Entry {
+    Entry { name, marks, wait, shapes }
 }
 
 /// The facts of a command, from its name and arguments. Nothing is known of a command that is not in the table, so it counts
@@ -69,7 +83,17 @@ pub(crate) fn of(args: &[&[u8]]) -> Facts {
         reads_only: has(READS),
         blocks: entry.map_or(Blocks::No, |entry| blocks(entry.wait, args)),
         changes_link: has(STATEFUL),
+        shape: entry.map_or(Shape::Same, |entry| shape(entry.shapes, args)),
     }
+}
+
+fn shape(shapes: &[(When, Shape)], args: &[&[u8]]) -> Shape {
+    let holds = |when| match when {
+        When::Always => true,
+        When::Word(word) => args.iter().skip(2).any(|arg| arg.eq_ignore_ascii_case(word)),
+        When::Arguments(count) => args.len() >= count,
+    };
+    shapes.iter().find(|(when, _)| holds(*when)).map_or(Shape::Same, |(_, shape)| *shape)
 }
 
 fn find(args: &[&[u8]]) -> Option<&'static Entry> {
@@ -174,6 +198,24 @@ mod tests {
         assert!(of_text("SUBSCRIBE x").changes_link && of_text("client reply off").changes_link);
         assert!(of_text("CLIENT TRACKING on").changes_link && of_text("multi").changes_link);
         assert!(!of_text("CLIENT LIST").changes_link && !of_text("CLIENT").changes_link);
+    }
+
+    #[test]
+    fn the_shape_of_a_reply_follows_from_the_arguments() {
+        for (line, shape) in [
+            ("HGETALL h", Shape::Map),
+            ("config get x", Shape::Map),
+            ("ZRANGE z 0 -1", Shape::Same),
+            ("ZRANGE z 0 -1 withscores", Shape::Scores),
+            ("ZRANGE withscores 0 -1", Shape::Same),
+            ("ZPOPMIN z", Shape::LastIsDouble),
+            ("ZPOPMIN z 1", Shape::Scores),
+            ("SPOP s", Shape::Same),
+            ("SPOP s 1", Shape::Set),
+            ("GET k", Shape::Same),
+        ] {
+            assert_eq!(of_text(line).shape, shape, "{line}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
 use super::{
     GENERATED,
     method::{Item, Method, Place, Shape, methods},
-    table::Table,
+    table::{Command, Table},
 };
 
 /// The text of the file.
@@ -40,7 +40,7 @@ pub fn text(table: &Table) -> String {
         }
     }
     let mut text = format!(
-        "//! {GENERATED}\n\nuse super::facts::{{Entry, PARENT, READS, STATEFUL, Unit, Wait, entry}};\n\n\
+        "//! {GENERATED}\n\nuse super::facts::{{Entry, PARENT, READS, STATEFUL, Unit, Wait, When, entry}};\nuse super::shape::Shape;\n\n\
          /// Every command and subcommand, sorted by name.\n\
          pub(super) static COMMANDS: [Entry; {}] = [\n",
         rows.len()
@@ -48,10 +48,26 @@ pub fn text(table: &Table) -> String {
     for (name, marks) in &rows {
         let marks = if marks.is_empty() { "0".into() } else { marks.iter().copied().collect::<Vec<_>>().join(" | ") };
         let wait = waits.get(*name).map_or("Wait::No", String::as_str);
-        writeln!(text, "    entry({name:?}, {marks}, {wait}),").expect("a String takes everything");
+        let shapes: Vec<String> = table
+            .commands
+            .get(*name)
+            .map(|command| command.shapes.iter().map(|(when, shape)| shaped(command, when, shape)).collect())
+            .unwrap_or_default();
+        writeln!(text, "    entry({name:?}, {marks}, {wait}, &[{}]),", shapes.join(", ")).expect("a String");
     }
     text.push_str("];\n");
     text
+}
+
+/// The form that a reply gets over RESP2, and when.
+fn shaped(command: &Command, when: &str, shape: &str) -> String {
+    let words = command.words().len();
+    let when = match when.parse::<usize>() {
+        Ok(count) => format!("When::Arguments({})", words + count),
+        Err(_) if when.is_empty() => "When::Always".into(),
+        Err(_) => format!("When::Word(b\"{when}\")"),
+    };
+    format!("({when}, Shape::{shape})")
 }
 
 /// Where a command says how long it may make its link wait.

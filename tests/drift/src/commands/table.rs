@@ -31,6 +31,8 @@ pub struct Command {
     pub no_method: Option<String>,
     /// What it answers, as the overlay says.
     pub reply: Option<String>,
+    /// What becomes of its reply over RESP2, and when: with a word, with so many arguments, or always.
+    pub shapes: Vec<(String, String)>,
 }
 
 /// All that is known.
@@ -78,6 +80,7 @@ impl Table {
             csharp: names(&overlay["csharp"]),
         };
         table.apply(&overlay);
+        table.apply_shapes(&overlay);
         table
     }
 
@@ -105,6 +108,19 @@ impl Table {
         }
     }
 
+    /// Conditions first: what always holds is what is left.
+    fn apply_shapes(&mut self, overlay: &Value) {
+        for (shape, of) in strings(&overlay["resp2"]) {
+            for name in of.split_whitespace() {
+                let (name, when) = name.split_once(':').unwrap_or((name, ""));
+                self.named(name).shapes.push((when.to_owned(), shape.clone()));
+            }
+        }
+        for command in self.commands.values_mut() {
+            command.shapes.sort_by_key(|(when, _)| when.is_empty());
+        }
+    }
+
     fn named(&mut self, name: &str) -> &mut Command {
         self.commands.get_mut(name).unwrap_or_else(|| panic!("overlay.json: there is no command {name}"))
     }
@@ -127,6 +143,7 @@ impl Command {
             stateful: false,
             no_method: internal.then(|| "internal to the servers".to_owned()),
             reply: None,
+            shapes: Vec::new(),
         }
     }
 
