@@ -18,6 +18,7 @@ use crate::command::Request;
 use crate::command::facts::Blocks;
 use crate::command::outcome::{self, Again, End, Verdict};
 use crate::config::UnavailablePolicy;
+use crate::counters::Counter;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::link::engine::{Engine, Incoming};
 use crate::link::handshake::{self, Handshake, Hop};
@@ -105,6 +106,10 @@ pub(crate) async fn execute(
     limit: Limit,
     ticket: Arc<Ticket>,
 ) -> Result<Vec<Value>> {
+    shared.note(try_execute(shared, request, limit, ticket).await)
+}
+
+async fn try_execute(shared: &Arc<Shared>, request: Request, limit: Limit, ticket: Arc<Ticket>) -> Result<Vec<Value>> {
     let _place = shared.enter(&request)?;
     let word = shared.gate.load();
     match word.state {
@@ -422,7 +427,7 @@ impl Driver {
                 let _ = job.reply.send(result);
             }
             Verdict::Again(again) => {
-                self.shared.count_retry();
+                self.shared.counters.count(Counter::Retries);
                 if again.doubts_master() {
                     self.shared.doubt_role(generation);
                 }

@@ -16,6 +16,7 @@ use crate::command::Request;
 use crate::command::facts::Blocks;
 use crate::command::outcome::{self, Again, End, Verdict};
 use crate::config::UnavailablePolicy;
+use crate::counters::Counter;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::link::engine::{Engine, Incoming};
 use crate::link::handshake::{self, Handshake, Hop};
@@ -79,6 +80,10 @@ pub(crate) fn execute(
     limit: Limit,
     interrupt: Interrupt<'_>,
 ) -> Result<Vec<Value>> {
+    shared.note(try_execute(shared, request, limit, interrupt))
+}
+
+fn try_execute(shared: &Shared, request: &Request, limit: Limit, interrupt: Interrupt<'_>) -> Result<Vec<Value>> {
     let options = &shared.config.options;
     let _place = shared.enter(request)?;
     let silence = (request.blocks() == Blocks::No).then_some(options.heartbeat_timeout);
@@ -144,7 +149,7 @@ pub(crate) fn execute(
             Verdict::Again(again) => {
                 drop(link);
                 drop(turn);
-                shared.count_retry();
+                shared.counters.count(Counter::Retries);
                 if again.doubts_master() {
                     shared.doubt_role(word.generation);
                 }

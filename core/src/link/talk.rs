@@ -24,6 +24,8 @@ pub(crate) struct Talk {
     pushes: VecDeque<Value>,
     buffer: Box<[u8]>,
     pub(crate) peer: SocketAddr,
+    /// The other side closed the link in order: nothing that it had sent is missing.
+    pub(crate) closed: bool,
 }
 
 /// How to greet the server at the other end.
@@ -98,6 +100,7 @@ impl Talk {
             pushes: VecDeque::new(),
             buffer: vec![0; 16 << 10].into_boxed_slice(),
             peer,
+            closed: false,
         }
     }
 
@@ -189,7 +192,10 @@ impl Talk {
         loop {
             self.stream.readable().await.map_err(|error| socket::lost(&error))?;
             match self.stream.try_read(&mut self.buffer) {
-                Ok(0) => return Err(socket::ended()),
+                Ok(0) => {
+                    self.closed = true;
+                    return Err(socket::ended());
+                }
                 Ok(count) => {
                     self.engine.feed(&self.buffer[..count]);
                     return Ok(());
