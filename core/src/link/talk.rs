@@ -10,10 +10,10 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
 use super::engine::{Engine, Incoming};
-use super::handshake::{self, Hello, Hop};
+use super::handshake::{Handshake, Hello, Hop, Protocol};
 use super::resp::Bounds;
 use super::socket;
-use crate::config::{Config, Credentials, HostPort, Options};
+use crate::config::{Config, Credentials, HostPort, Options, ProtocolPolicy};
 use crate::error::{Cause, Error, ErrorKind, Result, Step};
 
 /// A link of the supervisor.
@@ -83,7 +83,8 @@ impl Talk {
             match socket::connect(peer, left, &config.options).await {
                 Ok(stream) => {
                     let mut talk = Talk::over(stream, peer, &config.options);
-                    let hello = talk.greet(&greeting, until).await.map_err(|error| (Step::Auth, error))?;
+                    let policy = config.options.protocol;
+                    let hello = talk.greet(&greeting, policy, until).await.map_err(|error| (Step::Auth, error))?;
                     return Ok((talk, hello));
                 }
                 Err(error) => last = error,
@@ -103,19 +104,30 @@ impl Talk {
         }
     }
 
-    async fn greet(&mut self, greeting: &Greeting<'_>, until: Instant) -> Result<Hello> {
-        let (request, replies) = handshake::requests(greeting.credentials, greeting.name, 0);
-        let values = self.ask(&request, replies, until).await.map_err(|error| match error.kind() {
-            ErrorKind::Timeout => {
-                Error::new(ErrorKind::ConnectFailed, "it accepts connections but does not answer HELLO")
+    async fn greet(&mut self, greeting: &Greeting<'_>, policy: ProtocolPolicy, until: Instant) -> Result<Hello> {
+        let mut handshake = Handshake::new(greeting.hop, policy, greeting.credentials, greeting.name, 0);
+        loop {
+            let (request, replies) = handshake.request();
+            let values = self.ask(&request, replies, until).await.map_err(|error| match error.kind() {
+                ErrorKind::Timeout => {
+                    Error::new(ErrorKind::ConnectFailed, "it accepts connections but does not answer HELLO")
+                }
+                // Whatever answers, it is not what we look for.
+                ErrorKind::Protocol if greeting.hop == Hop::Sentinel => {
+                    Error::new(ErrorKind::NotASentinel, error.message())
+                }
+                _ => error,
+            })?;
+            if let Some(hello) = handshake.answer(&values)? {
+                self.engine.speaks(hello.protocol);
+                return Ok(hello);
             }
-            // Whatever answers, it is not what we look for.
-            ErrorKind::Protocol if greeting.hop == Hop::Sentinel => {
-                Error::new(ErrorKind::NotASentinel, error.message())
-            }
-            _ => error,
-        })?;
-        handshake::judge(greeting.hop, &values)
+        }
+    }
+
+    /// What the server speaks.
+    pub(crate) fn protocol(&self) -> Protocol {
+        self.engine.protocol()
     }
 
     /// Ask, and wait for all replies.

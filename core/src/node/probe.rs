@@ -90,11 +90,12 @@ impl Prober {
     }
 }
 
-/// HELLO without arguments: life and role in one, and no right is needed for it. `None`: the link is of no more use.
+/// Life and role in one. `None`: the link is of no more use.
 pub(crate) async fn ask_role(talk: &mut Talk, within: Duration) -> Option<Role> {
-    let hello = encode(&[b"HELLO".as_slice()]);
-    let values = talk.ask(&hello, 1, Instant::now() + within).await.ok()?;
-    handshake::judge(Hop::Data, &values).ok().map(|hello| hello.role)
+    let protocol = talk.protocol();
+    let (question, replies) = handshake::role_question(protocol);
+    let values = talk.ask(&question, replies, Instant::now() + within).await.ok()?;
+    handshake::role_answer(protocol, &values)
 }
 
 /// HELLO is answered while data is being loaded, and so is PING to users who may not send it. DBSIZE needs no key and no

@@ -20,7 +20,7 @@ use super::watches::{Command, Interest, Key, Watches};
 use crate::command::encode;
 use crate::error::{Cause, Error, ErrorKind, Result, Step};
 use crate::link::engine::Incoming;
-use crate::link::handshake::Hop;
+use crate::link::handshake::{Hop, Protocol};
 use crate::link::resp::text;
 use crate::link::talk::{Greeting, Talk};
 use crate::supervisor::backoff::Backoff;
@@ -231,6 +231,10 @@ impl Watch {
 
     /// `false` if the user has no right to subscribe: then the poll is all there is.
     async fn subscribe(&self, talk: &mut Talk) -> Result<bool> {
+        if talk.protocol() == Protocol::Resp2 {
+            // A link that subscribes cannot ask, and asking is what cannot be missed.
+            return Ok(false);
+        }
         let mut command: Vec<&[u8]> = vec![b"SUBSCRIBE"];
         command.extend(reply::CHANNELS.iter().map(|channel| channel.as_bytes()));
         talk.send(&encode(&command)).await?;

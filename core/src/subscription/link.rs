@@ -18,7 +18,7 @@ use crate::config::HostPort;
 use crate::error::{Error, ErrorKind};
 use crate::event::EventKind;
 use crate::link::engine::Incoming;
-use crate::link::handshake::{self, Hop};
+use crate::link::handshake::{self, Hop, Protocol};
 use crate::link::talk::Talk;
 use crate::node::probe::Prober;
 use crate::node::role::Role;
@@ -130,6 +130,10 @@ impl<'a> Link<'a> {
         loop {
             if self.is_left() {
                 if leave_by.is_none() {
+                    if self.talk.protocol() == Protocol::Resp2 {
+                        // While it subscribes it cannot be asked for its role, so it might repeat the new master unnoticed.
+                        return Err(Error::new(ErrorKind::Disconnected, "the master was replaced"));
+                    }
                     leave_by = Some(Instant::now() + LEAVING_LIMIT);
                     beat = Instant::now();
                     answered = Instant::now();
