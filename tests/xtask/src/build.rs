@@ -5,8 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 use crate::{
-    demo::FaceSpec,
-    faces,
+    faces::{self, FaceSpec},
     progress::Progress,
     repo::Repo,
     run::{self, Ended},

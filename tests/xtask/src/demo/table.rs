@@ -1,9 +1,10 @@
 //! The report as a table for people: one block a fault, one line a face.
 
 use super::{
-    report::{FaceReport, FaultKind, FaultReport, FaultTimes, Report},
+    report::{FaceReport, FaultTimes, Report},
     style::Style,
 };
+use crate::faces::report::{FaultKind, FaultReport};
 
 const HEADS: [&str; 10] =
     ["face", "outage ms", "at the switch", "after writable", "acked", "lost", "missed", "in a gap", "gaps", "errors"];

@@ -190,7 +190,7 @@ fn in_a_gap(at_us: i64, gaps: &[Gap]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::records::Write;
+    use crate::faces::records::Write;
 
     const MS: i64 = 1000;
 
