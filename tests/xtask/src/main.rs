@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask demo`, `test`, `codegen` and `setup`.
+//! The project's own commands: `cargo xtask demo`, `test`, `soak`, `codegen` and `setup`.
 //!
 //! This file reads the command line and says what each command needs; everything else has a file of its own.
 
@@ -9,8 +9,11 @@ mod faces;
 mod guard;
 mod progress;
 mod repo;
+mod results;
 mod run;
 mod setup;
+mod soak;
+mod statistics;
 mod steps;
 mod test;
 
@@ -41,6 +44,8 @@ enum Task {
         #[arg(value_enum, default_value_t = Area::All)]
         area: Area,
     },
+    /// What a test run has no time for: hours of failovers, millions of histories. Goes on where it was interrupted.
+    Soak(soak::SoakArgs),
     /// Rewrite what is generated and committed: the C header, the tables and snippets of the documentation.
     Codegen,
     /// Install what `demo` and `test` need, and nothing else.
@@ -88,6 +93,10 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Task::Test { area } => {
             setup::ensure(&repo, &setup::for_test(area))?;
             test::run(&repo, area)
+        }
+        Task::Soak(args) => {
+            setup::ensure(&repo, &soak::NEEDS)?;
+            soak::run(&repo, &args)
         }
         Task::Codegen => build::codegen(&repo),
         Task::Setup => {

@@ -12,7 +12,6 @@ mod timeline_text;
 use std::{
     collections::BTreeSet,
     fs,
-    net::SocketAddr,
     path::PathBuf,
     process::ExitCode,
     thread,
@@ -27,7 +26,7 @@ use crate::{
         Ended, Face, FaceSpec, key,
         measure::Fault,
         report::{FaultKind, ms},
-        truth::{saw, survivors},
+        truth::{late_writers, saw, survivors},
         wait_until_ready,
     },
     guard,
@@ -185,7 +184,7 @@ fn follow(lab: &Lab, faces: &[Face], fault_us: i64, progress: &Progress) -> Resu
     let writable = lab.wait_writable(WRITABLE)?;
     let after = ms(writable.at_us - fault_us);
     progress.say(&format!("{} takes writes {after:.0} ms after the fault", writable.node));
-    let late = wait_until_all_write(lab, writable.node, faces);
+    let late = late_writers(lab, writable.node, &faces.iter().map(Face::name).collect::<Vec<_>>(), WRITES_AGAIN);
     if late.is_empty() {
         progress.say("every face writes again");
     } else {
@@ -201,23 +200,6 @@ fn faults(done: &[(FaultKind, i64, Writable)], timeline: &[Entry]) -> Vec<Fault>
         saw(*kind, *at_us..until_us(index), Some(writable.at_us), timeline)
     };
     done.iter().enumerate().map(fault).collect()
-}
-
-/// The faces of which no new write reaches this master. A set that grows is the only sign that needs no help from the face.
-fn wait_until_all_write(lab: &Lab, master: SocketAddr, faces: &[Face]) -> Vec<String> {
-    let count = |name: &str| lab.connect(master).ok()?.command(&["SCARD", &key(name)]).ok()?.text().parse::<u64>().ok();
-    let deadline = Instant::now() + WRITES_AGAIN;
-    let mut late: Vec<(&str, Option<u64>)> = faces.iter().map(|face| (face.name(), count(face.name()))).collect();
-    while !late.is_empty() && Instant::now() < deadline {
-        thread::sleep(Duration::from_millis(10));
-        late.retain_mut(|(name, before)| {
-            let now = count(name);
-            let grown = matches!((&before, now), (Some(before), Some(now)) if now > *before);
-            *before = before.or(now);
-            !grown
-        });
-    }
-    late.into_iter().map(|(name, _)| name.to_owned()).collect()
 }
 
 /// Whatever hangs, at the deadline the demo ends, together with every process it has started. Signals are the guard's business.

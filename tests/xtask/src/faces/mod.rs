@@ -1,6 +1,7 @@
 //! Faces: programs that write and listen while masters fall, one for each language, all with the same arguments. Which ones there are is
 //! said here; how they run, what they tell and what follows from it, by the files of this folder, for the demo, the soak and the benchmarks.
 
+pub(crate) mod fault;
 pub(crate) mod measure;
 mod process;
 pub(crate) mod records;
@@ -33,6 +34,12 @@ pub(crate) fn all(repo: &Repo, quick: bool) -> Result<Vec<FaceSpec>> {
         ]);
     }
     faces.into_iter().map(|(name, words)| face(repo, name, words)).collect()
+}
+
+/// `standfast-load`, the face of many writers.
+pub(crate) fn load(repo: &Repo, optimised: bool) -> Result<FaceSpec> {
+    let program = if optimised { repo.path("target/release/standfast-load") } else { repo.built("standfast-load") };
+    face(repo, "load", vec![program])
 }
 
 fn face(repo: &Repo, name: &str, words: Vec<PathBuf>) -> Result<FaceSpec> {

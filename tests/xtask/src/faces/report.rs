@@ -17,6 +17,8 @@ pub(crate) struct FaultReport {
     /// Slightly negative when the face was quicker than the probe that asks every 2 ms; null when one of the two never came, or
     /// when the face never paused because it went on with the old master.
     pub(crate) lag_after_writable_ms: Option<f64>,
+    /// The longest time that one acknowledged write took: how long a planned failover held it.
+    pub(crate) hold_ms: f64,
     /// False when no write was acknowledged any more.
     pub(crate) recovered: bool,
     pub(crate) acked: u64,
@@ -34,6 +36,8 @@ pub(crate) struct FaultReport {
 pub(crate) enum FaultKind {
     Planned,
     Kill,
+    Stop,
+    Swallow,
 }
 
 impl FaultKind {
@@ -41,6 +45,8 @@ impl FaultKind {
         match self {
             FaultKind::Planned => "planned failover",
             FaultKind::Kill => "kill -9 of the master",
+            FaultKind::Stop => "SIGSTOP of the master",
+            FaultKind::Swallow => "every byte from and to the master swallowed",
         }
     }
 }
