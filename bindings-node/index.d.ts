@@ -216,6 +216,7 @@ export interface Status {
     tilt: boolean;
   }[];
   links: { kind: string; address: string; generation: number }[];
+  minority: string;
   pending: number;
   counters: Record<string, number>;
 }

@@ -26,9 +26,10 @@ pub enum UnavailablePolicy {
 }
 
 /// What is believed when fewer than a majority of the known sentinels answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MinorityPolicy {
     /// Those that answer.
+    #[default]
     Accept,
     /// Nobody: no master is chosen, until a majority answers. A master in use stays in use.
     Refuse,

@@ -16,6 +16,7 @@ use crate::command::Request;
 use crate::command::facts::Blocks;
 use crate::command::outcome::{self, Again, End, Verdict};
 use crate::config::UnavailablePolicy;
+use crate::counters::Counter;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::link::engine::{Engine, Incoming};
 use crate::link::handshake;
@@ -42,6 +43,8 @@ pub(crate) struct WaitingLink {
 #[derive(Clone, Copy)]
 struct Patience<'a> {
     limit: Limit,
+    /// How long a reply may be owed without a byte; `None` for blocking commands, which owe it as long as they please.
+    silence: Option<Duration>,
     interrupt: Interrupt<'a>,
 }
 
@@ -77,9 +80,14 @@ pub(crate) fn execute(
     limit: Limit,
     interrupt: Interrupt<'_>,
 ) -> Result<Vec<Value>> {
+    shared.note(try_execute(shared, request, limit, interrupt))
+}
+
+fn try_execute(shared: &Shared, request: &Request, limit: Limit, interrupt: Interrupt<'_>) -> Result<Vec<Value>> {
     let options = &shared.config.options;
     let _place = shared.enter(request)?;
-    let patience = Patience { limit, interrupt };
+    let silence = (request.blocks() == Blocks::No).then_some(options.heartbeat_timeout);
+    let patience = Patience { limit, silence, interrupt };
     let stopped = |stop: Stop, sent: bool, phase: Phase, refused: Option<&Again>| match stop {
         Stop::Interrupted => outcome::cancelled(request, sent),
         Stop::Expired => match refused.and_then(Again::at_deadline) {
@@ -141,7 +149,7 @@ pub(crate) fn execute(
             Verdict::Again(again) => {
                 drop(link);
                 drop(turn);
-                shared.count_retry();
+                shared.counters.count(Counter::Retries);
                 if again.doubts_master() {
                     shared.doubt_role(word.generation);
                 }
@@ -221,7 +229,7 @@ impl WaitingLink {
         let (bytes, replies) = handshake::requests(&shared.config.data, &shared.client_name, shared.config.db);
         link.engine.push(0, &bytes, replies);
         let total = left;
-        let patience = Patience { limit: Limit { deadline: Some(until), total }, interrupt: patience.interrupt };
+        let patience = Patience { limit: Limit { deadline: Some(until), total }, silence: None, ..patience };
         match link.exchange(patience) {
             Ok(Ok(values)) => handshake::prove_master(&master.node, &values).map(|()| link),
             Ok(Err(error)) => Err(error),
@@ -265,6 +273,8 @@ impl WaitingLink {
                 Err(error) => return Ok(Err(socket::lost(&error))),
             }
         }
+        // Since the first look that found nothing: the clock is not read for replies that come at once.
+        let mut quiet_since = None;
         loop {
             match self.engine.next() {
                 Ok(Some(Incoming::Replies { values, .. })) => return Ok(Ok(values)),
@@ -277,8 +287,17 @@ impl WaitingLink {
             }
             match (&*self.stream).read(&mut self.buffer) {
                 Ok(0) => return Ok(Err(socket::ended())),
-                Ok(count) => self.engine.feed(&self.buffer[..count]),
-                Err(error) if is_pause(&error) => patience.check()?,
+                Ok(count) => {
+                    quiet_since = None;
+                    self.engine.feed(&self.buffer[..count]);
+                }
+                Err(error) if is_pause(&error) => {
+                    patience.check()?;
+                    let quiet = quiet_since.get_or_insert_with(Instant::now).elapsed();
+                    if let Some(silence) = patience.silence.filter(|silence| quiet > *silence) {
+                        return Ok(Err(socket::silent(silence)));
+                    }
+                }
                 Err(error) => return Ok(Err(socket::lost(&error))),
             }
         }

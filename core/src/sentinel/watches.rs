@@ -6,6 +6,7 @@
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::{mpsc, oneshot};
+use tracing::Instrument;
 
 use super::topology::SentinelId;
 use super::watch::{self, Report};
@@ -118,7 +119,8 @@ impl Watches {
         let _ = commands.send(Command::Join { member, interest });
         drop(state);
         if let Some(inbox) = begun {
-            tokio::spawn(watch::run(Arc::clone(self), member, key.clone(), inbox));
+            let span = tracing::info_span!(target: "standfast", parent: None, "watch", sentinel = %key.address);
+            tokio::spawn(watch::run(Arc::clone(self), member, key.clone(), inbox).instrument(span));
         }
         Membership { member, master, commands }
     }
@@ -131,11 +133,6 @@ impl Watches {
         }
         state.open.retain(|open| open.id != id);
         true
-    }
-
-    #[cfg(test)]
-    pub(super) fn count(&self) -> usize {
-        lock(&self.state).open.len()
     }
 }
 
