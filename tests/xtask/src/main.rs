@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask demo`, `test`, `codegen`, `commands` and `setup`.
+//! The project's own commands: `cargo xtask demo`, `test`, `soak`, `codegen`, `commands` and `setup`.
 //!
 //! This file reads the command line and says what each command needs; everything else has a file of its own.
 
@@ -10,8 +10,11 @@ mod faces;
 mod guard;
 mod progress;
 mod repo;
+mod results;
 mod run;
 mod setup;
+mod soak;
+mod statistics;
 mod steps;
 mod test;
 
@@ -42,6 +45,8 @@ enum Task {
         #[arg(value_enum, default_value_t = Area::All)]
         area: Area,
     },
+    /// What a test run has no time for: hours of failovers, millions of histories. Goes on where it was interrupted.
+    Soak(soak::SoakArgs),
     /// Rewrite what is generated and committed: the C header, the tables and snippets of the documentation.
     Codegen,
     /// Ask a Redis and a Valkey server what their commands are, and rewrite the table of commands.
@@ -98,6 +103,10 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Task::Test { area } => {
             setup::ensure(&repo, &setup::for_test(area))?;
             test::run(&repo, area)
+        }
+        Task::Soak(args) => {
+            setup::ensure(&repo, &soak::NEEDS)?;
+            soak::run(&repo, &args)
         }
         Task::Codegen => build::codegen(&repo),
         Task::Commands { redis, valkey } => commands::run(&repo, &redis, &valkey),
