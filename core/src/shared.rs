@@ -42,6 +42,8 @@ pub(crate) struct Master {
     /// The address that proved to be the master.
     pub(crate) socket: SocketAddr,
     pub(crate) generation: u64,
+    /// Whether it can redirect (Valkey from 8.0).
+    pub(crate) redirects: bool,
 }
 
 /// The time of one call.

@@ -316,10 +316,10 @@ impl Supervisor {
     }
 
     fn switch(&mut self, switch: Switch) {
-        let Switch { node, socket, generation, eager, old, not_before } = switch;
+        let Switch { node, socket, generation, eager, old, not_before, redirects } = switch;
         let held = self.shared.admission.commands();
         let was_fenced = self.shared.gate.load().state == ClientState::Fenced;
-        let master = Arc::new(Master { node: node.clone(), socket, generation });
+        let master = Arc::new(Master { node: node.clone(), socket, generation, redirects });
         self.master = Some(Arc::clone(&master));
         self.epoch = None;
         // First the interruption, so that the new link's confirmation finds it; then the gate, then the old links.
