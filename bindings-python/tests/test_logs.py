@@ -38,6 +38,15 @@ def logger() -> Iterator[logging.Logger]:
     logger.handlers.clear()
 
 
+def live(url: str) -> None:
+    """A client's life, with a ``ready`` between ``connecting`` and ``closed``."""
+    with standfast.connect(url) as client:
+        for event in client.events():
+            # Connected is a moment earlier than told.
+            if event["kind"] == "ready":
+                return
+
+
 def words(messages: list[str]) -> list[str]:
     """The first words: the kinds of events."""
     return [message.split(" ")[0] for message in messages]
@@ -47,7 +56,7 @@ def test_records_tell_of_a_life(lab: Lab) -> None:
     before = time.time()
     with standfast.logs() as logs, standfast.logs("error") as errors:
         assert logs.next(0) is None
-        standfast.connect(lab.url).close()
+        live(lab.url)
         logs.close()
         records = list(logs)
         assert words([record.message for record in records])[-1] == "closed"
@@ -70,8 +79,10 @@ async def test_records_can_be_iterated_by_a_task(lab: Lab) -> None:
             return {record.level async for record in logs if record.message.split(" ")[0] in ("ready", "closed")}
 
         reader = asyncio.create_task(levels())
-        async with await standfast.aio.connect(lab.url):
-            pass
+        async with await standfast.aio.connect(lab.url) as client:
+            async for event in client.events():
+                if event["kind"] == "ready":
+                    break
         await logs.close()
         assert await asyncio.wait_for(reader, 10) == {"info"}
         with pytest.raises(standfast.SubscriptionError):
@@ -107,7 +118,7 @@ def test_records_are_forwarded_to_a_logger(lab: Lab, logger: logging.Logger) -> 
     logger.addHandler(kept)
     before = time.time()
     with standfast.log_to(logger):
-        standfast.connect(lab.url).close()
+        live(lab.url)
     assert words(kept.messages())[-1] == "closed"
     ready = next(record for record in kept.records if record.getMessage().startswith("ready "))
     assert (ready.name, ready.levelno, ready.levelname) == ("test.standfast", logging.INFO, "INFO")
@@ -123,7 +134,7 @@ def test_the_logger_decides_what_it_takes(lab: Lab, logger: logging.Logger) -> N
     logger.addHandler(kept)
     logger.setLevel(logging.ERROR)
     with standfast.log_to(logger, "debug"):
-        standfast.connect(lab.url).close()
+        live(lab.url)
     assert kept.records == []
 
 
@@ -140,7 +151,7 @@ def test_a_filter_that_fails_does_not_end_the_forwarding(
 
     logger.addFilter(refuse)
     with standfast.log_to(logger):
-        standfast.connect(lab.url).close()
+        live(lab.url)
     kinds = words(kept.messages())
     assert "ready" not in kinds and kinds[-1] == "closed"
     assert "ValueError: of the test" in capfd.readouterr().err
@@ -175,6 +186,8 @@ def test_the_last_words_of_the_clients_are_forwarded_at_exit(lab: Lab) -> None:
         logging.basicConfig(stream=sys.stdout, format="%(name)s %(levelname)s %(message)s", level=logging.INFO)
         standfast.log_to()
         client = standfast.connect(url)
+        while client.next_event(10)["kind"] != "ready":
+            pass
         """,
         lab.url,
     )

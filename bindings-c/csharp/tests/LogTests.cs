@@ -15,7 +15,11 @@ internal static class LogTests
         using (var errors = Logs.Open(LogLevel.Error))
         {
             Check.Equal(null, logs.Next(TimeSpan.Zero));
-            Client.Connect(lab.Url).Dispose();
+            using (var client = Client.Connect(lab.Url))
+            {
+                // Connected is a moment earlier than told.
+                client.Events().First(told => told.Kind == "ready");
+            }
             logs.Close();
             var records = logs.ToList();
             var ready = records.First(record => record.Message.StartsWith("ready ", StringComparison.Ordinal));
