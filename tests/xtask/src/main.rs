@@ -1,7 +1,8 @@
-//! The project's own commands: `cargo xtask demo`, `test`, `soak`, `codegen` and `setup`.
+//! The project's own commands: `cargo xtask demo`, `test`, `soak`, `bench`, `codegen` and `setup`.
 //!
 //! This file reads the command line and says what each command needs; everything else has a file of its own.
 
+mod bench;
 mod build;
 mod count;
 mod demo;
@@ -46,6 +47,8 @@ enum Task {
     },
     /// What a test run has no time for: hours of failovers, millions of histories. Goes on where it was interrupted.
     Soak(soak::SoakArgs),
+    /// Measure, beside other projects' clients if you like.
+    Bench(bench::BenchArgs),
     /// Rewrite what is generated and committed: the C header, the tables and snippets of the documentation.
     Codegen,
     /// Install what `demo` and `test` need, and nothing else.
@@ -98,6 +101,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             setup::ensure(&repo, &soak::NEEDS)?;
             soak::run(&repo, &args)
         }
+        Task::Bench(args) => bench::run(&repo, &args),
         Task::Codegen => build::codegen(&repo),
         Task::Setup => {
             setup::ensure(&repo, &setup::for_test(Area::All))?;
