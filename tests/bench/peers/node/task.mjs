@@ -32,10 +32,11 @@ function say(value) {
   }
 }
 
-/** The name of an error: of the server's, its first word. */
+/** The name of an error: of the server's, its first word; of one without a name, its text in one word. */
 function word(error) {
   const server = /^([A-Z]{2,})\b/.exec(error?.message ?? '');
-  return server?.[1] ?? error?.code ?? error?.constructor?.name ?? 'Error';
+  const name = server?.[1] ?? error?.code ?? error?.constructor?.name ?? 'Error';
+  return name === 'Error' && error.message ? error.message.replaceAll(/[^A-Za-z]+(.)?/g, (_, next) => (next ?? '').toUpperCase()) : name;
 }
 
 /** Says that it is ready, and writes until it is told to stop. */

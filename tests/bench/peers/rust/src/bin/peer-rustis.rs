@@ -21,5 +21,5 @@ async fn main() {
         config.command_timeout = Duration::from_millis(500);
     }
     let client = Client::connect(config.into_config().expect("a configuration")).await.expect("a connection");
-    write(async |number| client.sadd(&task.key, number).await.map(|_| ()).map_err(word)).await;
+    write(async |number| client.sadd(&task.key, number).await.map(|_| ()).map_err(|e| word(e.kind()))).await;
 }
