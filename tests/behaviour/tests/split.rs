@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use standfast::{ErrorKind, EventKind, Value};
+use standfast::{ClientState, ErrorKind, EventKind, Value};
+use standfast_behaviour::load::Writer;
 use standfast_behaviour::{
     LIMIT, client, connect, event, events_of, follows, proxied, raw, run, sentinel_url, since, threads_and_descriptors,
     until, with,
@@ -237,4 +238,69 @@ fn a_wrong_program_behind_an_address_is_named_and_harms_nothing() {
         lab.heal_faults().unwrap();
     }
     follows(&client(&lab, ""), master);
+}
+
+/// R28: who reaches a minority of the sentinels may be talking to the wrong side of a partition; the option says what to do then.
+#[test]
+fn a_minority_of_sentinels_is_believed_or_refused_as_configured() {
+    let lab = proxied();
+    for sentinel in &lab.sentinel_addrs()[1..] {
+        lab.inject(*sentinel, Side::Clients, Fault::BlackHole).unwrap();
+    }
+    let asked = Instant::now();
+    let error = connect(&with(&lab.url(), "minority=refuse&connect_deadline=1500ms")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NoQuorum, "{error}");
+    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    let accepting = client(&lab, "minority=accept");
+    run(&accepting, "SET k v").unwrap();
+    lab.heal_faults().unwrap();
+    let refusing = client(&lab, "minority=refuse");
+    run(&refusing, "SET k v").unwrap();
+}
+
+/// A5, R30: only one sentinel can be reached, and it need not be the one that leads the failover.
+#[test]
+fn one_reachable_sentinel_is_enough_to_follow() {
+    let lab = proxied();
+    let client = client(&lab, "");
+    for sentinel in &lab.sentinel_addrs()[..2] {
+        lab.inject(*sentinel, Side::Clients, Fault::BlackHole).unwrap();
+    }
+    lab.kill(lab.master().unwrap()).unwrap();
+    let writable = lab.wait_writable(LIMIT).unwrap();
+    follows(&client, writable.node);
+    // Whoever does not lead learns of it when the leader looks at the replicas, a second later at the most.
+    assert!(since(writable.at_us) < Duration::from_millis(1000 + 500), "{:?}", since(writable.at_us));
+}
+
+/// The new master can be reached by everybody but us: what we would go on writing to the old one is going to be thrown away.
+#[test]
+fn nothing_is_written_to_an_old_master_because_the_new_one_cannot_be_reached() {
+    let lab = Lab::start(LabOptions { replicas: 1, proxied: true, ..LabOptions::default() }).unwrap();
+    let client = client(&lab, "");
+    let (old, new) = (lab.node_addrs()[0], lab.node_addrs()[1]);
+    lab.inject(new, Side::Clients, Fault::BlackHole).unwrap();
+    let writer = Writer::start(&client);
+    until("it writes", || (lab.traffic(old).unwrap().clients.to_server > 10_000).then_some(()));
+    lab.planned_failover().unwrap();
+    let sentinels = lab.sentinel_addrs();
+    until("all sentinels name the new master", || {
+        sentinels.iter().all(|s| named_by(&lab, *s) == new.port()).then_some(())
+    });
+    until("the client has left the old master", || {
+        let status = client.status();
+        (status.state == ClientState::NoMaster || status.state == ClientState::Fenced).then_some(())
+    });
+    let size = || raw(&lab, old).command(&["SCARD", "numbers"]).unwrap().text();
+    let before = size();
+    // Longer than any fence, shorter than the old master's life as a master.
+    let asked = Instant::now();
+    until("five seconds have passed", || (asked.elapsed() > Duration::from_secs(5)).then_some(()));
+    assert_eq!(raw(&lab, old).command(&["ROLE"]).unwrap().items()[0].text(), "master", "it would have taken writes");
+    assert_eq!(size(), before);
+    lab.heal_faults().unwrap();
+    follows(&client, new);
+    let written = writer.stop();
+    assert_eq!(lab.heal().unwrap(), new);
+    assert_eq!(written.lost(&lab), [] as [u64; 0], "acknowledged and lost");
 }
