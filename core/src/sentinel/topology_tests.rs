@@ -14,7 +14,7 @@ fn node(number: u16) -> HostPort {
 }
 
 fn proof(node: &HostPort) -> Proof {
-    Proof { socket: SocketAddr::from(([127, 0, 0, 1], node.port)), not_before: None }
+    Proof { socket: SocketAddr::from(([127, 0, 0, 1], node.port)), not_before: None, redirects: false }
 }
 
 fn policy() -> Policy {
@@ -569,9 +569,22 @@ impl Watched {
     }
 }
 
+/// How many histories, and the seed that they follow from: 100 000 from a seed of chance, or what `cargo xtask soak topology` asks
+/// for. Both are shown when a history fails: the same two numbers find it again. What was found is kept as a named test above.
+fn histories() -> ProptestConfig {
+    let asked = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect(name));
+    let cases =
+        asked("STANDFAST_HISTORIES").map_or(100_000, |cases| u32::try_from(cases).expect("STANDFAST_HISTORIES"));
+    let seed = asked("STANDFAST_SEED").unwrap_or_else(|| fastrand::u64(..));
+    println!(
+        "find it again: STANDFAST_HISTORIES={cases} STANDFAST_SEED={seed} cargo test -p standfast-core every_history"
+    );
+    let rng_seed = proptest::test_runner::RngSeed::Fixed(seed);
+    ProptestConfig { cases, rng_seed, failure_persistence: None, ..ProptestConfig::default() }
+}
+
 proptest! {
-    // 100 000 histories in the normal run; the seeds of failures are printed, and kept as named tests above.
-    #![proptest_config(ProptestConfig { cases: 100_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(histories())]
 
     #[test]
     fn every_history_ends_on_the_right_master(
