@@ -41,10 +41,9 @@ fn a_second_failover_right_after_the_first_is_followed() {
         lab.kill(dead).unwrap();
         let writable = lab.wait_writable(LIMIT).unwrap();
         assert_ne!(writable.node, dead, "death {death}");
-        follows(&client, writable.node);
-        if death == 1 {
-            assert_eq!(lab.wait_replicating(LIMIT).unwrap(), writable.node);
-        }
+        // Sentinel may go on by itself, as it does on a busy machine.
+        let master = if death == 1 { lab.wait_replicating(LIMIT).unwrap() } else { lab.master().unwrap() };
+        follows(&client, master);
     }
 }
 
