@@ -34,10 +34,7 @@ fn a_server_without_hello_gives_replies_of_the_same_form() {
     assert_eq!(run("HGETALL h"), Value::Map(vec![(text("a"), text("1"))]));
     assert_eq!(run("SMEMBERS s"), Value::Set(vec![text("x")]));
     assert_eq!(run("ZSCORE z m"), Value::Double(1.5));
-    assert_eq!(
-        run("ZRANGE z 0 -1 WITHSCORES"),
-        Value::Array(vec![Value::Array(vec![text("m"), Value::Double(1.5)])])
-    );
+    assert_eq!(run("ZRANGE z 0 -1 WITHSCORES"), Value::Array(vec![Value::Array(vec![text("m"), Value::Double(1.5)])]));
     let Value::Map(streams) = run("XREAD STREAMS x 0") else { panic!("no map") };
     assert_eq!(streams[0].0, text("x"));
     let Value::Map(settings) = run("CONFIG GET maxmemory") else { panic!("no map") };
@@ -75,8 +72,7 @@ async fn subscriptions_and_a_failover_work_without_hello() {
     loop {
         assert!(tokio::time::Instant::now() < deadline, "the message was not heard");
         client.publish("news", "two").await.unwrap();
-        if let Ok(Some(Item::Message(message))) =
-            tokio::time::timeout(Duration::from_millis(100), news.next()).await
+        if let Ok(Some(Item::Message(message))) = tokio::time::timeout(Duration::from_millis(100), news.next()).await
             && &message.payload[..] == b"two"
         {
             break;
