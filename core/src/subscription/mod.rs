@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::bell::{Bell, Interrupt, Waited};
 use crate::client::ClientHandle;
-use crate::config::{OptionValue, Options, OverflowPolicy};
+use crate::config::{Config, OptionValue, Options, OverflowPolicy};
 use crate::error::{Error, ErrorKind, Result};
 
 pub(crate) use desired::{Hub, Interruption};
@@ -91,6 +91,8 @@ impl Channels {
             "subscription_items" => self.items = Some(options.subscription_items),
             "subscription_bytes" => self.bytes = Some(options.subscription_bytes),
             "overflow" => self.overflow = Some(options.overflow),
+            // Of a later version, and at its default.
+            _ if Config::is_for_subscriptions(name) => {}
             _ => {
                 return Err(Error::new(
                     ErrorKind::UnknownOption,
