@@ -174,7 +174,7 @@ impl Shared {
             ClientState::NoMaster => None,
             ClientState::Connecting => {
                 let failure = lock(&self.failure).clone()?;
-                failure.kind().is_configuration().then(|| Err(failure.never_retry()))
+                failure.is_mistake().then_some(Err(failure))
             }
         }
     }
@@ -182,7 +182,10 @@ impl Shared {
     /// The time to wait for a master is over.
     pub(crate) fn not_connected(&self, after: Duration) -> Error {
         match lock(&self.failure).clone() {
-            Some(failure) => failure,
+            Some(failure) if failure.kind() != ErrorKind::Timeout => failure,
+            Some(silence) => {
+                Error::timeout(Phase::Discovering, after, silence.message()).with_causes(silence.causes().to_vec())
+            }
             None => Error::timeout(Phase::Discovering, after, self.why_waiting(Phase::Discovering)),
         }
     }
@@ -214,7 +217,7 @@ impl Shared {
     pub(crate) fn doubt(&self, generation: u64, error: &Error) -> bool {
         match error.kind() {
             ErrorKind::NotMaster => self.doubt_role(generation),
-            kind if kind.is_configuration() || kind == ErrorKind::InvalidOption => return false,
+            kind if kind.is_configuration() => return false,
             _ => {}
         }
         true

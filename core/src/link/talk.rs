@@ -81,7 +81,8 @@ impl Talk {
             match socket::connect(peer, left, &config.options).await {
                 Ok(stream) => {
                     let mut talk = Talk::over(stream, peer, &config.options);
-                    let hello = talk.greet(&greeting, until).await.map_err(|error| (Step::Auth, error))?;
+                    let db = if greeting.hop == Hop::Data { config.db } else { 0 };
+                    let hello = talk.greet(&greeting, db, until).await.map_err(|error| (Step::Auth, error))?;
                     return Ok((talk, hello));
                 }
                 Err(error) => last = error,
@@ -100,8 +101,8 @@ impl Talk {
         }
     }
 
-    async fn greet(&mut self, greeting: &Greeting<'_>, until: Instant) -> Result<Hello> {
-        let (request, replies) = handshake::requests(greeting.credentials, greeting.name, 0);
+    async fn greet(&mut self, greeting: &Greeting<'_>, db: u64, until: Instant) -> Result<Hello> {
+        let (request, replies) = handshake::requests(greeting.credentials, greeting.name, db);
         let values = self.ask(&request, replies, until).await.map_err(|error| match error.kind() {
             ErrorKind::Timeout => {
                 Error::new(ErrorKind::ConnectFailed, "it accepts connections but does not answer HELLO")

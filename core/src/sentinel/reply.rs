@@ -1,5 +1,7 @@
 //! What a sentinel says, read from its replies and events. Pure.
 
+use std::net::SocketAddr;
+
 use redis::Value;
 
 use crate::config::HostPort;
@@ -40,6 +42,8 @@ pub(crate) struct Answer {
     pub(crate) epoch: u64,
     pub(crate) flags: String,
     pub(crate) replicas: Vec<ReplicaReport>,
+    /// The address of the sentinel that was really dialled.
+    pub(crate) peer: Option<SocketAddr>,
 }
 
 /// What a sentinel says about a replica.

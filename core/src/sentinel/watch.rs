@@ -3,6 +3,7 @@
 //! One RESP3 link subscribes and asks. The loop cannot end: every reply, error, end of stream and timeout leads to a report,
 //! a back-off and another try, and after every connection the sentinel is asked, because its events are not replayed.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -108,7 +109,7 @@ impl Watch {
             match incoming {
                 Incoming::Replies { values, .. } => {
                     due = None;
-                    let answer = self.answer(&values)?;
+                    let answer = self.answer(&values, talk.peer)?;
                     backoff.succeeded();
                     if !greeted {
                         greeted = true;
@@ -155,7 +156,7 @@ impl Watch {
         question
     }
 
-    fn answer(&self, values: &[Value]) -> Result<Answer, Error> {
+    fn answer(&self, values: &[Value], peer: SocketAddr) -> Result<Answer, Error> {
         let [address, facts, replicas] = values else {
             return Err(Error::new(ErrorKind::Internal, "a question has three replies"));
         };
@@ -170,7 +171,7 @@ impl Watch {
         }
         let master = reply::master_address(address);
         let (epoch, flags) = reply::master_facts(facts).unwrap_or_default();
-        Ok(Answer { master, epoch, flags, replicas: reply::replicas(replicas) })
+        Ok(Answer { master, epoch, flags, replicas: reply::replicas(replicas), peer: Some(peer) })
     }
 
     fn event(&self, push: &Value) -> Option<SentinelEvent> {

@@ -177,9 +177,9 @@ fn a_client_may_be_opened_before_any_server_exists() {
 }
 
 #[test]
-fn a_database_that_does_not_exist_is_an_error_of_the_command() {
+fn a_database_that_does_not_exist_is_an_error_at_once() {
     let lab = lab();
-    let client = connect(&sentinel_url(lab.sentinel_addrs(), "mymaster/999")).unwrap();
-    let error = run(&client, "GET k").unwrap_err();
+    let error = connect(&sentinel_url(lab.sentinel_addrs(), "mymaster/999")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidOption, "{error}");
+    assert_eq!(error.retry().as_str(), "never");
 }
