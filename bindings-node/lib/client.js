@@ -1,11 +1,12 @@
 'use strict';
 // The client as users see it. Every method is the name of something that the session does; nothing is decided here.
 
+const native = require('../native.js');
 const { failure } = require('./errors.js');
 const { Session } = require('./session.js');
 const { Stream, disposable, iterate } = require('./stream.js');
 const { Subscription } = require('./subscription.js');
-const { toOptions, toSignal, typeName } = require('./values.js');
+const { makers, toOptions, toSignal, typeName } = require('./values.js');
 
 const SET = ['ex', 'px', 'nx', 'xx', 'timeout', 'buffers', 'signal'];
 
@@ -109,4 +110,11 @@ async function connect(url, options) {
   return new Client(session);
 }
 
-module.exports = { Client, connect };
+/** What a URL and options say, without connecting; or the StandfastError that `connect` would be rejected with. */
+function parseUrl(url, options) {
+  if (typeof url !== 'string') throw failure('InvalidArgument', `the URL is a string, not ${typeName(url)}`);
+  const { signal, ...config } = toOptions(options, undefined, 'parseUrl');
+  return native.parseUrl(url, config, makers);
+}
+
+module.exports = { Client, connect, parseUrl };

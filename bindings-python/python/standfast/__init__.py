@@ -13,7 +13,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from . import _native
-from ._client import Client, connect
+from ._client import Client, connect, parse_url
 from ._commands import Argument, Name
 from ._errors import (
     Cause,
@@ -62,6 +62,7 @@ __all__ = [
     "UsageError",
     "aio",
     "connect",
+    "parse_url",
 ]
 
 atexit.register(_native.at_exit)

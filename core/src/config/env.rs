@@ -38,7 +38,8 @@ pub(super) fn read(variables: impl Iterator<Item = (OsString, OsString)>) -> Res
     }
     let url =
         url.ok_or_else(|| Error::new(ErrorKind::InvalidUrl, format!("the environment variable {URL} is not set")))?;
-    let mut config = Config::from_url(&url).map_err(|error| blame(&error, URL))?;
+    // Not `Config::from_url`: STANDFAST_URL=env: would look for itself.
+    let mut config = super::url::parse(&url).map_err(|error| blame(&error, URL))?;
     for (variable, name, value) in of_options {
         config.set(&name, value).map_err(|error| blame(&error, &variable))?;
     }
@@ -98,6 +99,7 @@ mod tests {
         for (variables, kind, text) in [
             (&[][..], InvalidUrl, "STANDFAST_URL is not set"),
             (&[(URL, "")], InvalidUrl, "STANDFAST_URL is not set"),
+            (&[(URL, "env:")], InvalidUrl, "(scheme at position 0), in the environment variable STANDFAST_URL"),
             (
                 &[(URL, "redis://u:canary@h:x")],
                 InvalidUrl,

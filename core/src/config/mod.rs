@@ -82,17 +82,18 @@ pub struct Config {
 
 impl Config {
     /// Read a URL: `redis+sentinel://[user:password@]host[:port][,host...]/master[/db][?option=value&...]` or
-    /// `redis://[user:password@]host[:port][,host...][/db][?...]`.
+    /// `redis://[user:password@]host[:port][,host...][/db][?...]`. The URL `env:` stands for the environment: see
+    /// [`Config::from_env`].
     ///
     /// # Errors
     /// [`ErrorKind::InvalidUrl`], [`ErrorKind::UnknownOption`] or [`ErrorKind::InvalidOption`], naming the offending part and
     /// its position (in bytes, from 0), never a secret.
     pub fn from_url(text: &str) -> Result<Config> {
-        url::parse(text)
+        if text == "env:" { Config::from_env() } else { url::parse(text) }
     }
 
     /// Read the environment: `STANDFAST_URL`, and `STANDFAST_COMMAND_TIMEOUT` and so on for the options, which go before
-    /// those in the URL. Nothing but this function ever looks there.
+    /// those in the URL. Nothing else ever looks there: only this function, and the URL `env:`.
     ///
     /// # Errors
     /// As [`Config::from_url`], naming the variable; [`ErrorKind::InvalidUrl`] without `STANDFAST_URL`;

@@ -33,7 +33,18 @@ pub(crate) fn faces(repo: &Repo, quick: bool) -> Result<Vec<FaceSpec>> {
 /// Run the tests that compare generated files with their sources, and let them write instead of complain.
 pub(crate) fn codegen(repo: &Repo) -> Result<ExitCode> {
     let header = ["test", "--quiet", "--package", "standfast-c", "--lib", "header"];
-    let documents = ["test", "--quiet", "--package", "standfast-drift", "--test", "tables", "--test", "readme"];
+    let documents = [
+        "test",
+        "--quiet",
+        "--package",
+        "standfast-drift",
+        "--test",
+        "tables",
+        "--test",
+        "options",
+        "--test",
+        "readme",
+    ];
     for words in [&header[..], &documents[..]] {
         let mut command = repo.cargo(words);
         command.env("UPDATE", "1");
