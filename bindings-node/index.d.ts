@@ -47,6 +47,10 @@ export interface ConnectOptions {
   connectTimeout?: number | string;
   /** Time for connecting to a sentinel, and for each question to it. Default: 300ms. Milliseconds, or text such as '5s'. */
   sentinelTimeout?: number | string;
+  /** How long the first sentinel's answer waits for those of the others, unless a majority has answered. Default: 100ms. Milliseconds, or text such as '5s'. */
+  hedgeDelay?: number | string;
+  /** Whether fewer than a majority of the known sentinels may name a master. Default: accept. */
+  minority?: 'accept' | 'refuse';
   /** Time for a command, from the call to its reply. Default: 5s. Milliseconds, or text such as '5s'. */
   commandTimeout?: number | string;
   /** Time that a blocking command gets beyond its own. Default: 1s. Milliseconds, or text such as '5s'. */

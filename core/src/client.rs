@@ -54,8 +54,9 @@ impl Client {
         let shared = Arc::new(Shared::new(config, runtime.clone()));
         let events = shared.events();
         let supervised = Arc::clone(&shared);
+        let watches = Arc::clone(process.watches());
         runtime.spawn(async move {
-            supervise(Arc::clone(&supervised)).await;
+            supervise(Arc::clone(&supervised), watches).await;
             supervised.settle_queues().await;
             supervised.done.ring();
         });

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use crate::config::HostPort;
 use crate::sentinel::reply::Answer;
+use crate::sentinel::topology::SentinelId;
 use crate::status::{Node, Opinion, SentinelStatus};
 
 /// See the head of this file.
@@ -15,7 +16,7 @@ pub(crate) struct Known {
     pub(crate) epoch: Option<u64>,
     /// Since when the client is in its present state.
     pub(crate) since: Option<SystemTime>,
-    sentinels: Vec<Sentinel>,
+    sentinels: BTreeMap<SentinelId, Sentinel>,
     hosts: Vec<HostPort>,
 }
 
@@ -29,31 +30,35 @@ struct Sentinel {
     tilt: bool,
 }
 
+impl Sentinel {
+    fn new(address: HostPort) -> Sentinel {
+        Sentinel { address, state: "connecting", answer: None, answered_at: None, error: None, tilt: false }
+    }
+}
+
 impl Known {
     pub(crate) fn new(sentinels: &[HostPort], hosts: &[HostPort]) -> Known {
-        let sentinels = sentinels
-            .iter()
-            .map(|address| Sentinel {
-                address: address.clone(),
-                state: "connecting",
-                answer: None,
-                answered_at: None,
-                error: None,
-                tilt: false,
-            })
-            .collect();
+        let sentinels = sentinels.iter().cloned().map(Sentinel::new).enumerate().collect();
         Known { sentinels, hosts: hosts.to_vec(), since: Some(SystemTime::now()), ..Known::default() }
     }
 
-    pub(crate) fn sentinel_up(&mut self, at: usize, state: &'static str) {
-        if let Some(sentinel) = self.sentinels.get_mut(at) {
+    pub(crate) fn sentinel_learned(&mut self, at: SentinelId, address: HostPort) {
+        self.sentinels.insert(at, Sentinel::new(address));
+    }
+
+    pub(crate) fn sentinel_forgotten(&mut self, at: SentinelId) {
+        self.sentinels.remove(&at);
+    }
+
+    pub(crate) fn sentinel_up(&mut self, at: SentinelId, state: &'static str) {
+        if let Some(sentinel) = self.sentinels.get_mut(&at) {
             sentinel.state = state;
             sentinel.error = None;
         }
     }
 
-    pub(crate) fn sentinel_answered(&mut self, at: usize, answer: Answer) {
-        if let Some(sentinel) = self.sentinels.get_mut(at) {
+    pub(crate) fn sentinel_answered(&mut self, at: SentinelId, answer: Answer) {
+        if let Some(sentinel) = self.sentinels.get_mut(&at) {
             sentinel.answer = Some(answer);
             sentinel.answered_at = Some(SystemTime::now());
             sentinel.error = None;
@@ -61,21 +66,21 @@ impl Known {
     }
 
     /// `true` if it answered until now.
-    pub(crate) fn sentinel_failed(&mut self, at: usize, why: String) -> bool {
-        let Some(sentinel) = self.sentinels.get_mut(at) else { return false };
+    pub(crate) fn sentinel_failed(&mut self, at: SentinelId, why: String) -> bool {
+        let Some(sentinel) = self.sentinels.get_mut(&at) else { return false };
         sentinel.error = Some(why);
         std::mem::replace(&mut sentinel.state, "connecting") != "connecting"
     }
 
-    pub(crate) fn sentinel_tilt(&mut self, at: usize, on: bool) {
-        if let Some(sentinel) = self.sentinels.get_mut(at) {
+    pub(crate) fn sentinel_tilt(&mut self, at: SentinelId, on: bool) {
+        if let Some(sentinel) = self.sentinels.get_mut(&at) {
             sentinel.tilt = on;
         }
     }
 
     pub(crate) fn sentinels(&self) -> Vec<SentinelStatus> {
         self.sentinels
-            .iter()
+            .values()
             .map(|sentinel| SentinelStatus {
                 address: sentinel.address.clone(),
                 state: sentinel.state,
@@ -91,7 +96,7 @@ impl Known {
     /// The sentinels that answer now and name the master in use.
     pub(crate) fn confirmed_by(&self) -> Vec<HostPort> {
         self.sentinels
-            .iter()
+            .values()
             .filter(|sentinel| sentinel.error.is_none())
             .filter(|sentinel| {
                 let named = sentinel.answer.as_ref().and_then(|answer| answer.master.as_ref());
@@ -105,7 +110,7 @@ impl Known {
     pub(crate) fn nodes(&self) -> Vec<Node> {
         let mut opinions: BTreeMap<HostPort, Vec<Opinion>> =
             self.hosts.iter().map(|host| (host.clone(), Vec::new())).collect();
-        for sentinel in &self.sentinels {
+        for sentinel in self.sentinels.values() {
             let Some(answer) = &sentinel.answer else { continue };
             if let Some(master) = &answer.master {
                 opinions.entry(master.clone()).or_default().push(Opinion {

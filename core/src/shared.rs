@@ -181,7 +181,9 @@ impl Shared {
 
     /// The time to wait for a master is over.
     pub(crate) fn not_connected(&self, after: Duration) -> Error {
-        match lock(&self.failure).clone() {
+        // Not in the head of a match: its lock would still be held when the reason is looked up.
+        let failure = lock(&self.failure).clone();
+        match failure {
             Some(failure) if failure.kind() != ErrorKind::Timeout => failure,
             Some(silence) => {
                 Error::timeout(Phase::Discovering, after, silence.message()).with_causes(silence.causes().to_vec())

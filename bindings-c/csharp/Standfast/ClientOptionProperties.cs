@@ -66,6 +66,18 @@ namespace Standfast
             set { this["sentinel_timeout"] = value; }
         }
 
+        /// <summary>How long the first sentinel's answer waits for those of the others, unless a majority has answered. Default: 100ms.</summary>
+        public TimeSpan HedgeDelay
+        {
+            set { this["hedge_delay"] = value; }
+        }
+
+        /// <summary>Whether fewer than a majority of the known sentinels may name a master. Default: accept. One of: accept, refuse.</summary>
+        public string Minority
+        {
+            set { this["minority"] = value; }
+        }
+
         /// <summary>Time for a command, from the call to its reply. Default: 5s.</summary>
         public TimeSpan CommandTimeout
         {

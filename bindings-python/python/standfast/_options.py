@@ -35,6 +35,10 @@ class Options(TypedDict, total=False):
     """Time for one connection to a data node: TCP, handshake and role. Default: 2s."""
     sentinel_timeout: Seconds | None
     """Time for connecting to a sentinel, and for each question to it. Default: 300ms."""
+    hedge_delay: Seconds | None
+    """How long the first sentinel's answer waits for those of the others, unless a majority has answered. Default: 100ms."""
+    minority: Literal["accept", "refuse"] | None
+    """Whether fewer than a majority of the known sentinels may name a master. Default: accept."""
     command_timeout: Seconds | None
     """Time for a command, from the call to its reply. Default: 5s."""
     blocking_grace: Seconds | None

@@ -7,7 +7,8 @@ mod secret;
 mod url;
 
 pub use options::{
-    ConnectPolicy, OptionKind, OptionScope, OptionSpec, OptionValue, Options, OverflowPolicy, UnavailablePolicy,
+    ConnectPolicy, MinorityPolicy, OptionKind, OptionScope, OptionSpec, OptionValue, Options, OverflowPolicy,
+    UnavailablePolicy,
 };
 pub use secret::Secret;
 

@@ -30,6 +30,15 @@ pub enum UnavailablePolicy {
     Fail,
 }
 
+/// What is believed when fewer than a majority of the known sentinels answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MinorityPolicy {
+    /// Those that answer.
+    Accept,
+    /// Nobody: no master is chosen, until a majority answers. A master in use stays in use.
+    Refuse,
+}
+
 /// What a full subscription queue does with a new item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OverflowPolicy {
@@ -305,6 +314,7 @@ macro_rules! choice {
 
 choice!(ConnectPolicy { "wait" => Wait, "background" => Background });
 choice!(UnavailablePolicy { "wait" => Wait, "fail" => Fail });
+choice!(MinorityPolicy { "accept" => Accept, "refuse" => Refuse });
 choice!(OverflowPolicy { "drop_oldest" => DropOldest, "drop_newest" => DropNewest, "close" => Close });
 
 macro_rules! options {
@@ -381,6 +391,8 @@ options! {
     connect_deadline: Duration = secs(10), "10s", (ms(1), DAY), "How long connect waits for the first master.";
     connect_timeout: Duration = secs(2), "2s", (ms(1), DAY), "Time for one connection to a data node: TCP, handshake and role.";
     sentinel_timeout: Duration = ms(300), "300ms", (ms(1), DAY), "Time for connecting to a sentinel, and for each question to it.";
+    hedge_delay: Duration = ms(100), "100ms", (ms(1), DAY), "How long the first sentinel's answer waits for those of the others, unless a majority has answered.";
+    minority: MinorityPolicy = MinorityPolicy::Accept, "accept", (), "Whether fewer than a majority of the known sentinels may name a master.";
     command_timeout: Duration = secs(5), "5s", (ms(1), DAY), "Time for a command, from the call to its reply.", call;
     blocking_grace: Duration = secs(1), "1s", (ms(0), DAY), "Time that a blocking command gets beyond its own.";
     when_unavailable: UnavailablePolicy = UnavailablePolicy::Wait, "wait", (), "Whether a command waits while there is no master.";

@@ -92,7 +92,13 @@ impl Heard<'_> {
         }
     }
 
-    fn is_silence(&self) -> bool {
+    /// Whether it named anybody.
+    pub(super) fn names_a_master(&self) -> bool {
+        self.names().is_some()
+    }
+
+    /// Whether nothing was heard.
+    pub(super) fn is_silence(&self) -> bool {
         matches!(self, Heard::Silence(_))
     }
 
@@ -147,4 +153,11 @@ fn complaint_of_sentinels(kind: ErrorKind) -> &'static str {
         ErrorKind::NoPermission => "the sentinels do not allow this user to ask for the master",
         _ => "the sentinels refuse the client",
     }
+}
+
+/// Some sentinels name a master, but too few of all that are known for `minority=refuse`.
+pub(super) fn of_minority(heard: &[Heard<'_>], known: usize) -> Error {
+    let text = format!("fewer than a majority of {known} known sentinels answer (option minority=refuse)");
+    let causes = heard.iter().map(|heard| heard.cause(ErrorKind::NoQuorum)).collect();
+    Error::new(ErrorKind::NoQuorum, text).with_causes(causes)
 }

@@ -35,15 +35,34 @@ pub(crate) const CHANNELS: &[&str] = &[
 ];
 
 /// One sentinel's answer about one master name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Answer {
     /// `None`: it does not know the name.
     pub(crate) master: Option<HostPort>,
     pub(crate) epoch: u64,
     pub(crate) flags: String,
     pub(crate) replicas: Vec<ReplicaReport>,
+    /// The other sentinels of this master.
+    pub(crate) sentinels: Vec<PeerReport>,
+    /// Who answers, if it says so.
+    pub(crate) identity: Option<String>,
     /// The address of the sentinel that was really dialled.
     pub(crate) peer: Option<SocketAddr>,
+}
+
+impl Answer {
+    /// The sentinel sees the master down, or a failover on its way.
+    pub(crate) fn is_suspicious(&self) -> bool {
+        self.flags.split(',').any(|flag| matches!(flag, "s_down" | "o_down" | "failover_in_progress" | "disconnected"))
+    }
+}
+
+/// What a sentinel says about another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PeerReport {
+    pub(crate) address: HostPort,
+    /// Its run id, the same for as long as its configuration file lives.
+    pub(crate) identity: String,
 }
 
 /// What a sentinel says about a replica.
@@ -83,8 +102,7 @@ pub(crate) fn master_facts(value: &Value) -> Option<(u64, String)> {
 
 /// The reply to SENTINEL REPLICAS.
 pub(crate) fn replicas(value: &Value) -> Vec<ReplicaReport> {
-    let (Value::Array(items) | Value::Set(items)) = value else { return Vec::new() };
-    items
+    items(value)
         .iter()
         .filter_map(|item| {
             Some(ReplicaReport {
@@ -94,6 +112,26 @@ pub(crate) fn replicas(value: &Value) -> Vec<ReplicaReport> {
             })
         })
         .collect()
+}
+
+/// The reply to SENTINEL SENTINELS.
+pub(crate) fn sentinels(value: &Value) -> Vec<PeerReport> {
+    items(value)
+        .iter()
+        .filter_map(|item| {
+            Some(PeerReport {
+                address: address(field(item, "ip")?, field(item, "port")?)?,
+                identity: field(item, "runid")?.to_owned(),
+            })
+        })
+        .collect()
+}
+
+fn items(value: &Value) -> &[Value] {
+    match value {
+        Value::Array(items) | Value::Set(items) => items,
+        _ => &[],
+    }
 }
 
 /// What an event on a channel means for the master of this name; `None` if it is about somebody else.

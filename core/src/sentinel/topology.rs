@@ -17,12 +17,10 @@ use std::time::Duration;
 
 use super::diagnosis::{self, Heard};
 use super::reply::{Answer, SentinelEvent};
-use crate::config::HostPort;
+use crate::config::{HostPort, MinorityPolicy};
 use crate::error::{Cause, Error, ErrorKind};
 use crate::node::role::Role;
 
-/// How long the first answer waits for others.
-const DECIDE_AFTER: Duration = Duration::from_millis(100);
 /// A node that gave the wrong answer, or none, is asked again after this, doubled up to the cap.
 const PROBE_BASE: Duration = Duration::from_millis(50);
 const PROBE_CAP: Duration = Duration::from_millis(500);
@@ -39,12 +37,16 @@ pub(crate) struct Policy {
     pub(crate) eager_switch: bool,
     pub(crate) fence: bool,
     pub(crate) fence_timeout: Duration,
+    /// How long the first answer waits for others.
+    pub(crate) hedge_delay: Duration,
+    /// Whether fewer than a majority of the known sentinels may name a master.
+    pub(crate) minority: MinorityPolicy,
 }
 
 /// Where candidates come from.
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
-    /// The seeds, by number.
+    /// The seeds, by number; more sentinels may be learned.
     Sentinels { seeds: Vec<HostPort>, master: String },
     /// Exactly these nodes.
     Hosts(Vec<HostPort>),
@@ -59,6 +61,10 @@ pub(crate) enum Input {
     Answered { sentinel: SentinelId, answer: Answer },
     /// A sentinel cannot be asked.
     SentinelFailed { sentinel: SentinelId, cause: Cause },
+    /// Another sentinel is watched from now on.
+    SentinelLearned { sentinel: SentinelId },
+    /// A learned sentinel is watched no longer.
+    SentinelForgotten { sentinel: SentinelId },
     /// A sentinel published an event about our master.
     Event { sentinel: SentinelId, event: SentinelEvent },
     /// A node said what it is.
@@ -129,7 +135,7 @@ pub(crate) struct Switch {
 pub(crate) struct Topology {
     policy: Policy,
     source: Source,
-    sentinels: Vec<Opinion>,
+    sentinels: BTreeMap<SentinelId, Opinion>,
     master: Option<Master>,
     usable: bool,
     generation: u64,
@@ -190,7 +196,7 @@ impl Topology {
         Topology {
             policy,
             source,
-            sentinels: vec![Opinion::default(); count],
+            sentinels: (0..count).map(|sentinel| (sentinel, Opinion::default())).collect(),
             master: None,
             usable: false,
             generation: 0,
@@ -218,10 +224,16 @@ impl Topology {
         match input {
             Input::Answered { sentinel, answer } => self.answered(now, sentinel, answer, &mut actions),
             Input::SentinelFailed { sentinel, cause } => {
-                if let Some(opinion) = self.sentinels.get_mut(sentinel) {
+                if let Some(opinion) = self.sentinels.get_mut(&sentinel) {
                     // What it said before may be wrong by now.
                     *opinion = Opinion { answer: None, failure: Some(cause), tilt: false };
                 }
+            }
+            Input::SentinelLearned { sentinel } => {
+                self.sentinels.entry(sentinel).or_default();
+            }
+            Input::SentinelForgotten { sentinel } => {
+                self.sentinels.remove(&sentinel);
             }
             Input::Event { sentinel, event } => self.event(now, sentinel, event, &mut actions),
             Input::Role { node, role, proof } => self.role(now, node, role, proof, &mut actions),
@@ -253,7 +265,7 @@ impl Topology {
 
     /// When `Tick` is due at the latest.
     pub(crate) fn next_tick(&self) -> Option<Duration> {
-        let decide = self.first_answer.map(|at| at + DECIDE_AFTER);
+        let decide = self.first_answer.map(|at| at + self.policy.hedge_delay);
         let probes = self.probes.values().filter_map(|probing| probing.again_at).min();
         let chase = self.failover.as_ref().map(|failover| failover.until);
         let hint = self.hinted.as_ref().map(|hint| hint.until);
@@ -276,14 +288,19 @@ impl Topology {
             Source::Sentinels { seeds, master } => {
                 let heard: Vec<Heard> = seeds
                     .iter()
-                    .zip(&self.sentinels)
+                    .zip(self.sentinels.values())
                     .map(|(seed, opinion)| match (&opinion.answer, &opinion.failure) {
                         (Some(answer), _) => Heard::Answer { seed, answer },
                         (None, Some(cause)) => Heard::Failure(cause),
                         (None, None) => Heard::Silence(seed),
                     })
                     .collect();
-                diagnosis::of_sentinels(master, &heard, &self.node_causes)
+                let heard_all = !heard.iter().any(Heard::is_silence);
+                if heard_all && !self.has_quorum() && heard.iter().any(Heard::names_a_master) {
+                    diagnosis::of_minority(&heard, self.sentinels.len())
+                } else {
+                    diagnosis::of_sentinels(master, &heard, &self.node_causes)
+                }
             }
         })
     }
@@ -293,7 +310,7 @@ impl Topology {
     }
 
     fn answered(&mut self, now: Duration, sentinel: SentinelId, answer: Answer, actions: &mut Vec<Action>) {
-        let Some(opinion) = self.sentinels.get_mut(sentinel) else { return };
+        let Some(opinion) = self.sentinels.get_mut(&sentinel) else { return };
         opinion.answer = Some(answer);
         opinion.failure = None;
         self.decide(now, actions);
@@ -302,7 +319,7 @@ impl Topology {
     /// What the sentinels say, taken together: the address with the newest epoch, then the most voices.
     fn named(&self) -> Option<(HostPort, u64)> {
         let mut votes: BTreeMap<(u64, &HostPort), usize> = BTreeMap::new();
-        for opinion in self.sentinels.iter().filter(|opinion| !opinion.tilt) {
+        for opinion in self.sentinels.values().filter(|opinion| !opinion.tilt) {
             if let Some(answer) = &opinion.answer
                 && let Some(master) = &answer.master
             {
@@ -313,15 +330,22 @@ impl Topology {
         Some((node.clone(), epoch))
     }
 
+    fn most_answer(&self) -> bool {
+        let answering = self.sentinels.values().filter(|opinion| opinion.answer.is_some()).count();
+        answering > self.sentinels.len() / 2
+    }
+
+    /// Whether enough sentinels answer for a master to be chosen, as the policy says.
+    fn has_quorum(&self) -> bool {
+        self.policy.minority == MinorityPolicy::Accept || self.most_answer()
+    }
+
     fn decide(&mut self, now: Duration, actions: &mut Vec<Action>) {
-        let answered = self.sentinels.iter().filter(|opinion| opinion.answer.is_some()).count();
-        let settled =
-            self.sentinels.iter().filter(|opinion| opinion.answer.is_some() || opinion.failure.is_some()).count();
         let Some((node, epoch)) = self.named() else { return };
-        let majority = self.sentinels.len() / 2 + 1;
-        if self.master.is_none() && answered < majority && settled < self.sentinels.len() {
+        let unheard = self.sentinels.values().any(|opinion| opinion.answer.is_none() && opinion.failure.is_none());
+        if self.master.is_none() && !self.most_answer() && unheard {
             let first = *self.first_answer.get_or_insert(now);
-            if now < first + DECIDE_AFTER {
+            if now < first + self.policy.hedge_delay {
                 return;
             }
         }
@@ -351,13 +375,20 @@ impl Topology {
     /// The door for lower epochs: `SENTINEL REMOVE` and `MONITOR`, or a redeployment, make them start again at 0.
     fn seeds_insist(&self, node: &HostPort, epoch: u64) -> bool {
         let voices = self
-            .sentinels
-            .iter()
+            .seeds()
             .filter(|opinion| !opinion.tilt)
             .filter_map(|opinion| opinion.answer.as_ref())
             .filter(|answer| answer.master.as_ref() == Some(node) && answer.epoch == epoch)
             .count();
-        voices > self.sentinels.len() / 2
+        voices > self.seeds().count() / 2
+    }
+
+    fn seeds(&self) -> impl Iterator<Item = &Opinion> {
+        let count = match &self.source {
+            Source::Sentinels { seeds, .. } => seeds.len(),
+            Source::Hosts(_) => 0,
+        };
+        self.sentinels.range(..count).map(|(_, opinion)| opinion)
     }
 
     fn confirm(&mut self, epoch: u64, actions: &mut Vec<Action>) {
@@ -426,7 +457,7 @@ impl Topology {
             }
             SentinelEvent::Changed => actions.push(Action::AskAll),
             SentinelEvent::Tilt { on } => {
-                if let Some(opinion) = self.sentinels.get_mut(sentinel) {
+                if let Some(opinion) = self.sentinels.get_mut(&sentinel) {
                     opinion.tilt = on;
                 }
                 actions.push(Action::AskAll);
@@ -444,6 +475,7 @@ impl Topology {
     fn is_named(&self, node: &HostPort) -> bool {
         match &self.source {
             Source::Hosts(hosts) => hosts.contains(node),
+            Source::Sentinels { .. } if !self.has_quorum() => false,
             Source::Sentinels { .. } => {
                 self.failover.as_ref().is_some_and(|failover| failover.candidate == *node)
                     || self.hinted.as_ref().is_some_and(|hint| hint.node == *node)
@@ -501,6 +533,7 @@ impl Topology {
     fn may_resume(&self, node: &HostPort) -> bool {
         match &self.source {
             Source::Hosts(_) => true,
+            Source::Sentinels { .. } if !self.has_quorum() => false,
             Source::Sentinels { .. } => match self.named() {
                 Some((named, epoch)) => {
                     let ahead =
@@ -600,7 +633,7 @@ impl Topology {
     }
 
     fn timers(&mut self, now: Duration, actions: &mut Vec<Action>) {
-        if self.first_answer.is_some_and(|first| first + DECIDE_AFTER <= now) {
+        if self.first_answer.is_some_and(|first| first + self.policy.hedge_delay <= now) {
             self.decide(now, actions);
         }
         if self.fenced_until.is_some_and(|until| until <= now) {

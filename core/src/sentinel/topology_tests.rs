@@ -18,7 +18,13 @@ fn proof(node: &HostPort) -> Proof {
 }
 
 fn policy() -> Policy {
-    Policy { eager_switch: true, fence: true, fence_timeout: 3_000 * MS }
+    Policy {
+        eager_switch: true,
+        fence: true,
+        fence_timeout: 3_000 * MS,
+        hedge_delay: 100 * MS,
+        minority: MinorityPolicy::Accept,
+    }
 }
 
 fn seeds(count: u16) -> Source {
@@ -26,7 +32,7 @@ fn seeds(count: u16) -> Source {
 }
 
 fn answer(master: Option<u16>, epoch: u64) -> Answer {
-    Answer { master: master.map(node), epoch, flags: "master".to_owned(), replicas: Vec::new(), peer: None }
+    Answer { master: master.map(node), epoch, flags: "master".to_owned(), ..Answer::default() }
 }
 
 fn answered(sentinel: SentinelId, master: u16, epoch: u64) -> Input {

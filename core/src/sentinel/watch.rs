@@ -1,187 +1,347 @@
-//! One sentinel, watched for as long as the client lives.
+//! One sentinel, watched for as long as anybody in the process is interested.
 //!
-//! One RESP3 link subscribes and asks. The loop cannot end: every reply, error, end of stream and timeout leads to a report,
-//! a back-off and another try, and after every connection the sentinel is asked, because its events are not replayed.
+//! One RESP3 link subscribes and asks, for all members and all their master names. The loop cannot end while it has members:
+//! every reply, error, end of stream and timeout leads to a report, a back-off and another try, and after every connection
+//! the sentinel is asked, because its events are not replayed.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use redis::{PushKind, Value};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
-use super::reply::{self, Answer, SentinelEvent};
+use super::question;
+use super::reply;
 use super::topology::{Input, SentinelId};
+use super::watches::{Command, Interest, Key, Watches};
 use crate::command::encode;
-use crate::config::{Config, HostPort};
-use crate::error::{Cause, Error, ErrorKind, Step};
+use crate::error::{Cause, Error, ErrorKind, Result, Step};
 use crate::link::engine::Incoming;
 use crate::link::handshake::Hop;
 use crate::link::resp::text;
 use crate::link::talk::{Greeting, Talk};
 use crate::supervisor::backoff::Backoff;
 
-/// What a watch reports to the supervisor.
+/// A master name is not asked for more often than this, however many clients want to know.
+const ASK_APART: Duration = Duration::from_millis(100);
+/// While the sentinel sees its master down, or a failover is on, it is asked this often at least.
+const SUSPICIOUS: Duration = Duration::from_secs(1);
+
+/// What a watch reports to the supervisors of its members.
 #[derive(Debug)]
 pub(crate) enum Report {
     /// For the topology.
     Input(Input),
-    /// It is connected; `subscribed` is false if it refuses subscriptions.
-    Up { sentinel: SentinelId, subscribed: bool },
+    /// It is connected to this address; `subscribed` is false if it refuses subscriptions.
+    Up { sentinel: SentinelId, subscribed: bool, peer: SocketAddr },
 }
 
-/// Everything a watch needs.
-#[derive(Debug)]
-pub(crate) struct Watch {
-    pub(crate) id: SentinelId,
-    pub(crate) address: HostPort,
-    pub(crate) master: String,
-    pub(crate) config: Arc<Config>,
-    pub(crate) client_name: String,
-    /// Rung by the supervisor: ask now.
-    pub(crate) ask: Arc<Notify>,
-    pub(crate) reports: mpsc::Sender<Report>,
+/// Watch until the last member has left.
+pub(super) async fn run(watches: Arc<Watches>, id: u64, key: Key, inbox: mpsc::UnboundedReceiver<Command>) {
+    let mut backoff = Backoff::new(&key.config.options);
+    let mut watch = Watch { watches, id, key, inbox, members: BTreeMap::new(), names: BTreeMap::new() };
+    loop {
+        let cause = match watch.connect(&mut backoff).await {
+            Ok(never) => match never {},
+            Err(End::Deserted(left)) => {
+                // The link is closed by now.
+                drop(left);
+                return;
+            }
+            Err(End::Lost(cause)) => cause,
+        };
+        tracing::debug!(target: "standfast", sentinel = %watch.key.address, %cause, "sentinel lost");
+        watch.tell_all(|sentinel| Report::Input(Input::SentinelFailed { sentinel, cause: cause.clone() })).await;
+        if watch.wait(backoff.pause()).await.is_err() {
+            return;
+        }
+    }
+}
+
+struct Watch {
+    watches: Arc<Watches>,
+    id: u64,
+    key: Key,
+    inbox: mpsc::UnboundedReceiver<Command>,
+    members: BTreeMap<u64, Interest>,
+    /// The master names that somebody is interested in.
+    names: BTreeMap<String, Name>,
+}
+
+/// What is known about the questions for one master name.
+#[derive(Debug, Default)]
+struct Name {
+    /// When the last question was sent on this link.
+    asked_at: Option<Instant>,
+    /// Somebody wants to know.
+    wanted: bool,
+    /// When it is asked for without being wanted.
+    poll_at: Option<Instant>,
+}
+
+/// Why a link ended.
+enum End {
+    Lost(Cause),
+    /// Nobody is interested any more. The last member waits for this.
+    Deserted(Option<oneshot::Sender<()>>),
+}
+
+/// A question that was sent and not answered yet.
+enum Asked {
+    Identity,
+    Master(String),
+}
+
+/// What is going on on a link.
+struct Line {
+    talk: Talk,
+    subscribed: bool,
+    identity: Option<String>,
+    asked: VecDeque<(Asked, Instant)>,
+    greeted: bool,
 }
 
 impl Watch {
-    /// Watch for ever. Ends only by being dropped.
-    pub(crate) async fn run(self) {
-        let mut backoff = Backoff::new(&self.config.options);
-        loop {
-            let cause = self.watch(&mut backoff).await;
-            tracing::debug!(target: "standfast", sentinel = %self.address, %cause, "sentinel lost");
-            self.report(Report::Input(Input::SentinelFailed { sentinel: self.id, cause })).await;
-            backoff.wait().await;
-        }
-    }
-
-    /// One connection, from resolving its name to its loss.
-    async fn watch(&self, backoff: &mut Backoff) -> Cause {
+    /// One connection, from resolving the name to the loss of the link.
+    async fn connect(&mut self, backoff: &mut Backoff) -> std::result::Result<std::convert::Infallible, End> {
+        let key = self.key.clone();
         let greeting = Greeting {
             hop: Hop::Sentinel,
-            credentials: self.config.sentinel_credentials(),
-            name: &self.client_name,
-            within: self.config.options.sentinel_timeout,
+            credentials: key.credentials(),
+            name: &key.client_name,
+            within: key.config.options.sentinel_timeout,
         };
-        let (mut talk, _) = match Talk::open(&self.address, &self.config, greeting).await {
-            Ok(open) => open,
-            Err(cause) => return cause,
+        let opening = Talk::open(&key.address, &key.config, greeting);
+        tokio::pin!(opening);
+        let talk = loop {
+            tokio::select! {
+                open = &mut opening => break open.map_err(End::Lost)?.0,
+                // Whoever comes or goes meanwhile.
+                command = self.inbox.recv() => self.obey(command).map_err(End::Deserted)?,
+            };
         };
-        match self.listen(&mut talk, backoff).await {
-            Ok(never) => match never {},
-            Err(error) => Cause {
-                address: self.address.to_string(),
-                resolved: Some(talk.peer),
+        let peer = talk.peer;
+        let lost = |error: Error| {
+            End::Lost(Cause {
+                address: key.address.to_string(),
+                resolved: Some(peer),
                 step: Step::Query,
                 kind: error.kind(),
                 text: error.message().to_owned(),
-            },
+            })
+        };
+        let mut line = Line { talk, subscribed: false, identity: None, asked: VecDeque::new(), greeted: false };
+        line.subscribed = self.subscribe(&mut line.talk).await.map_err(lost)?;
+        line.send(Asked::Identity, &question::identity(), question::IDENTITY_REPLIES, self.timeout())
+            .await
+            .map_err(lost)?;
+        for name in self.names.values_mut() {
+            *name = Name { wanted: true, ..Name::default() };
+        }
+        loop {
+            self.ask_what_is_due(&mut line).await.map_err(lost)?;
+            let due = line.asked.front().map(|(_, due)| *due);
+            let next = due.into_iter().chain(self.next_question(&line)).min();
+            tokio::select! {
+                incoming = line.talk.incoming() => {
+                    let incoming = incoming.map_err(lost)?;
+                    self.hear(&mut line, incoming, backoff).await.map_err(lost)?;
+                }
+                command = self.inbox.recv() => {
+                    let joined = self.obey(command).map_err(End::Deserted)?;
+                    if let Some(interest) = joined && line.greeted {
+                        line.tell_up(&interest).await;
+                    }
+                }
+                () = at(next) => {
+                    if due.is_some_and(|due| due <= Instant::now()) {
+                        return Err(lost(self.silence()));
+                    }
+                }
+            }
         }
     }
 
-    async fn listen(&self, talk: &mut Talk, backoff: &mut Backoff) -> Result<std::convert::Infallible, Error> {
-        let timeout = self.config.options.sentinel_timeout;
-        let subscribed = self.subscribe(talk, timeout).await?;
-        let question = self.question();
-        let mut due: Option<Instant> = None;
-        let mut ask = true;
-        let mut greeted = false;
-        let mut poll = Instant::now();
-        loop {
-            if ask && due.is_none() {
-                ask = false;
-                talk.send_expecting(&question, 3).await?;
-                due = Some(Instant::now() + timeout);
-                poll = self.next_poll(subscribed);
-            }
-            let incoming = tokio::select! {
-                incoming = talk.incoming() => incoming?,
-                () = self.ask.notified() => { ask = true; continue }
-                () = sleep_until(due.unwrap_or(poll)) => {
-                    if due.is_some() {
-                        return Err(Error::new(ErrorKind::Timeout, format!("no answer within {} ms", timeout.as_millis())));
-                    }
-                    ask = true;
-                    continue;
-                }
-            };
-            match incoming {
-                Incoming::Replies { values, .. } => {
-                    due = None;
-                    let answer = self.answer(&values, talk.peer)?;
-                    backoff.succeeded();
-                    if !greeted {
-                        greeted = true;
-                        self.report(Report::Up { sentinel: self.id, subscribed }).await;
-                    }
-                    self.report(Report::Input(Input::Answered { sentinel: self.id, answer })).await;
-                }
-                Incoming::Push(push) => {
-                    if let Some(event) = self.event(&push) {
-                        tracing::debug!(target: "standfast", sentinel = %self.address, ?event, "sentinel event");
-                        self.report(Report::Input(Input::Event { sentinel: self.id, event })).await;
+    fn timeout(&self) -> Duration {
+        self.key.config.options.sentinel_timeout
+    }
+
+    fn silence(&self) -> Error {
+        Error::new(ErrorKind::Timeout, format!("no answer within {} ms", self.timeout().as_millis()))
+    }
+
+    /// Wait before the next try; a newcomer cuts it short, because somebody waits for the outcome of that try.
+    async fn wait(&mut self, pause: Duration) -> std::result::Result<(), Option<oneshot::Sender<()>>> {
+        let begun = Instant::now();
+        let mut until = begun + pause;
+        while Instant::now() < until {
+            tokio::select! {
+                () = sleep_until(until) => {}
+                command = self.inbox.recv() => {
+                    if self.obey(command)?.is_some() {
+                        until = until.min(begun + self.key.config.options.retry_backoff_base);
                     }
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Do what a member says. Gives back who joined; the error means that nobody is left.
+    fn obey(&mut self, command: Option<Command>) -> std::result::Result<Option<Interest>, Option<oneshot::Sender<()>>> {
+        match command {
+            Some(Command::Join { member, interest }) => {
+                self.names.entry(interest.master.clone()).or_default().wanted = true;
+                self.members.insert(member, interest.clone());
+                Ok(Some(interest))
+            }
+            Some(Command::Ask { master }) => {
+                if let Some(name) = self.names.get_mut(&master) {
+                    name.wanted = true;
+                }
+                Ok(None)
+            }
+            Some(Command::Leave { member, left }) => {
+                self.members.remove(&member);
+                let members = &self.members;
+                self.names.retain(|name, _| members.values().any(|interest| interest.master == *name));
+                if self.members.is_empty() && self.watches.end(self.id, &self.inbox) {
+                    return Err(Some(left));
+                }
+                Ok(None)
+            }
+            // The register of the process is gone, and with it everybody who could join.
+            None => Err(None),
         }
     }
 
     /// `false` if the user has no right to subscribe: then the poll is all there is.
-    async fn subscribe(&self, talk: &mut Talk, timeout: Duration) -> Result<bool, Error> {
+    async fn subscribe(&self, talk: &mut Talk) -> Result<bool> {
         let mut command: Vec<&[u8]> = vec![b"SUBSCRIBE"];
         command.extend(reply::CHANNELS.iter().map(|channel| channel.as_bytes()));
         talk.send(&encode(&command)).await?;
-        match tokio::time::timeout(timeout, talk.incoming()).await {
+        match tokio::time::timeout(self.timeout(), talk.incoming()).await {
             Ok(Ok(_)) => Ok(true),
             Ok(Err(error)) if error.kind() == ErrorKind::NoPermission => Ok(false),
             Ok(Err(error)) => Err(error),
-            Err(_) => Err(Error::new(ErrorKind::Timeout, format!("no answer within {} ms", timeout.as_millis()))),
+            Err(_) => Err(self.silence()),
         }
     }
 
-    fn next_poll(&self, subscribed: bool) -> Instant {
-        let interval = self.config.options.poll_interval;
-        let interval = if subscribed { interval } else { interval.min(Duration::from_secs(1)) };
-        Instant::now() + interval.mul_f64(0.8 + 0.4 * fastrand::f64())
+    /// A question that is on its way is not due, however much it is wanted.
+    fn next_question(&self, line: &Line) -> Option<Instant> {
+        let now = Instant::now();
+        self.names.iter().filter(|(master, _)| !line.is_asking(master)).filter_map(|(_, name)| name.next(now)).min()
     }
 
-    /// Address and epoch come from different commands: after a promotion the leader's SENTINEL MASTER shows the old address
-    /// with the new epoch for a while.
-    fn question(&self) -> Vec<u8> {
-        let master = self.master.as_bytes();
-        let mut question = encode(&[b"SENTINEL", b"GET-MASTER-ADDR-BY-NAME", master]);
-        question.extend(encode(&[b"SENTINEL", b"MASTER", master]));
-        question.extend(encode(&[b"SENTINEL", b"REPLICAS", master]));
-        question
-    }
-
-    fn answer(&self, values: &[Value], peer: SocketAddr) -> Result<Answer, Error> {
-        let [address, facts, replicas] = values else {
-            return Err(Error::new(ErrorKind::Internal, "a question has three replies"));
-        };
-        if let Value::ServerError(error) = address {
-            let kind = match error.code() {
-                "NOPERM" => ErrorKind::NoPermission,
-                "NOAUTH" => ErrorKind::SentinelAuthRequired,
-                "ERR" => ErrorKind::NotASentinel,
-                _ => ErrorKind::ReplyError,
-            };
-            return Err(Error::server(kind, error.code(), error.details().unwrap_or_default()));
+    async fn ask_what_is_due(&mut self, line: &mut Line) -> Result<()> {
+        let (now, timeout) = (Instant::now(), self.timeout());
+        for (master, name) in &mut self.names {
+            if line.is_asking(master) || name.next(now).is_none_or(|next| next > now) {
+                continue;
+            }
+            name.wanted = false;
+            name.asked_at = Some(now);
+            name.poll_at = Some(now + poll_after(self.key.config.options.poll_interval, line.subscribed));
+            let asked = Asked::Master(master.clone());
+            line.send(asked, &question::about(master), question::REPLIES, timeout).await?;
         }
-        let master = reply::master_address(address);
-        let (epoch, flags) = reply::master_facts(facts).unwrap_or_default();
-        Ok(Answer { master, epoch, flags, replicas: reply::replicas(replicas), peer: Some(peer) })
+        Ok(())
     }
 
-    fn event(&self, push: &Value) -> Option<SentinelEvent> {
-        let Value::Push { kind: PushKind::Message, data } = push else { return None };
-        let (channel, payload) = (text(data.first()?)?, text(data.get(1)?)?);
-        reply::event(&self.master, channel, payload)
+    async fn hear(&mut self, line: &mut Line, incoming: Incoming, backoff: &mut Backoff) -> Result<()> {
+        match incoming {
+            Incoming::Replies { values, .. } => match line.asked.pop_front() {
+                Some((Asked::Identity, _)) => line.identity = question::identity_from(&values),
+                Some((Asked::Master(master), _)) => {
+                    let answer = question::answer(&values, line.identity.clone(), line.talk.peer)?;
+                    backoff.succeeded();
+                    if let Some(name) = self.names.get_mut(&master)
+                        && answer.is_suspicious()
+                    {
+                        let soon = Instant::now() + poll_after(SUSPICIOUS, true);
+                        name.poll_at = name.poll_at.map(|poll_at| poll_at.min(soon));
+                    }
+                    if !std::mem::replace(&mut line.greeted, true) {
+                        for interest in self.members.values() {
+                            line.tell_up(interest).await;
+                        }
+                    }
+                    for interest in self.members.values().filter(|interest| interest.master == master) {
+                        let answer = answer.clone();
+                        interest.tell(Report::Input(Input::Answered { sentinel: interest.sentinel, answer })).await;
+                    }
+                }
+                None => return Err(Error::new(ErrorKind::Protocol, "a reply that nobody asked for")),
+            },
+            Incoming::Push(push) => {
+                let Value::Push { kind: PushKind::Message, data } = &push else { return Ok(()) };
+                let Some((channel, payload)) = data.first().and_then(text).zip(data.get(1).and_then(text)) else {
+                    return Ok(());
+                };
+                for interest in self.members.values() {
+                    let Some(event) = reply::event(&interest.master, channel, payload) else { continue };
+                    tracing::debug!(target: "standfast", sentinel = %self.key.address, ?event, "sentinel event");
+                    interest.tell(Report::Input(Input::Event { sentinel: interest.sentinel, event })).await;
+                }
+            }
+        }
+        Ok(())
     }
 
-    async fn report(&self, report: Report) {
-        // The supervisor is gone only when this task is about to be dropped, too.
+    async fn tell_all(&self, report: impl Fn(SentinelId) -> Report) {
+        for interest in self.members.values() {
+            interest.tell(report(interest.sentinel)).await;
+        }
+    }
+}
+
+impl Name {
+    /// When the next question is due.
+    fn next(&self, now: Instant) -> Option<Instant> {
+        match (self.wanted, self.asked_at) {
+            (true, Some(asked_at)) => Some(asked_at + ASK_APART),
+            (true, None) => Some(now),
+            (false, _) => self.poll_at,
+        }
+    }
+}
+
+impl Line {
+    fn is_asking(&self, master: &str) -> bool {
+        self.asked.iter().any(|(asked, _)| matches!(asked, Asked::Master(asked) if asked == master))
+    }
+
+    async fn send(&mut self, asked: Asked, request: &[u8], replies: usize, timeout: Duration) -> Result<()> {
+        self.asked.push_back((asked, Instant::now() + timeout));
+        self.talk.send_expecting(request, replies).await
+    }
+
+    async fn tell_up(&self, interest: &Interest) {
+        let report = Report::Up { sentinel: interest.sentinel, subscribed: self.subscribed, peer: self.talk.peer };
+        interest.tell(report).await;
+    }
+}
+
+impl Interest {
+    async fn tell(&self, report: Report) {
+        // A member that is gone is about to leave.
         let _ = self.reports.send(report).await;
+    }
+}
+
+/// With jitter, so that many processes do not ask in the same moment.
+fn poll_after(interval: Duration, subscribed: bool) -> Duration {
+    let interval = if subscribed { interval } else { interval.min(SUSPICIOUS) };
+    interval.mul_f64(0.8 + 0.4 * fastrand::f64())
+}
+
+async fn at(when: Option<Instant>) {
+    match when {
+        Some(when) => sleep_until(when).await,
+        None => std::future::pending().await,
     }
 }

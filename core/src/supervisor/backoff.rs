@@ -42,7 +42,7 @@ impl Backoff {
         }
     }
 
-    /// How long a waiting thread must wait after a failure.
+    /// How long to wait after a failure.
     pub(crate) fn pause(&mut self) -> Duration {
         self.next(fastrand::f64())
     }

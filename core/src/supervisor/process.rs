@@ -12,6 +12,7 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::sentinel::watches::Watches;
 use crate::sync::lock;
 
 /// See the head of this file.
@@ -19,6 +20,7 @@ use crate::sync::lock;
 pub(crate) struct Process {
     pid: u32,
     runtime: OnceCell<Runtime>,
+    watches: Arc<Watches>,
 }
 
 #[derive(Debug)]
@@ -50,7 +52,7 @@ impl Process {
             let mut slot = lock(&SLOT);
             let known = slot.as_ref().filter(|(owner, _)| *owner == pid).and_then(|(_, process)| process.upgrade());
             known.unwrap_or_else(|| {
-                let process = Arc::new(Process { pid, runtime: OnceCell::new() });
+                let process = Arc::new(Process { pid, runtime: OnceCell::new(), watches: Arc::default() });
                 *slot = Some((pid, Arc::downgrade(&process)));
                 process
             })
@@ -62,6 +64,11 @@ impl Process {
     /// Whether this is still the process that made it.
     pub(crate) fn is_ours(&self) -> bool {
         self.pid == std::process::id()
+    }
+
+    /// The links to sentinels that all clients share.
+    pub(crate) fn watches(&self) -> &Arc<Watches> {
+        &self.watches
     }
 
     /// Where the supervisor's tasks run.
@@ -87,7 +94,9 @@ impl Process {
             && let Some(runtime) = process.runtime.get_mut()
         {
             runtime.stop();
-            if let Some(thread) = lock(&runtime.thread).take() {
+            // Without the lock: the thread itself may want to know whether it is the one.
+            let thread = lock(&runtime.thread).take();
+            if let Some(thread) = thread {
                 let _ = thread.join();
             }
         }

@@ -1,10 +1,10 @@
 //! One client's supervisor task: it feeds the topology and does what the topology says. It decides nothing.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
@@ -13,8 +13,10 @@ use crate::driver::gate::GateWord;
 use crate::error::ErrorKind;
 use crate::event::EventKind;
 use crate::node::{control, probe::Prober};
-use crate::sentinel::topology::{Action, Input, Policy, Source, Switch, Topology};
-use crate::sentinel::watch::{Report, Watch};
+use crate::sentinel::roster::{Change, Roster};
+use crate::sentinel::topology::{Action, Input, Policy, SentinelId, Source, Switch, Topology};
+use crate::sentinel::watch::Report;
+use crate::sentinel::watches::{Interest, Key, Membership, Watches};
 use crate::shared::{Master, Shared};
 use crate::status::ClientState;
 use crate::subscription::{self, Interruption};
@@ -26,8 +28,10 @@ const REPORTS: usize = 1024;
 const SWEEP: Duration = Duration::from_secs(5);
 
 /// Supervise this client until it is closed. Everything it started ends with it.
-pub(crate) async fn supervise(shared: Arc<Shared>) {
-    Supervisor::new(shared).run().await;
+pub(crate) async fn supervise(shared: Arc<Shared>, watches: Arc<Watches>) {
+    let mut supervisor = Supervisor::new(shared, watches);
+    supervisor.run().await;
+    supervisor.leave().await;
 }
 
 struct Supervisor {
@@ -37,9 +41,9 @@ struct Supervisor {
     prober: Prober,
     reports: mpsc::Receiver<Report>,
     sender: mpsc::Sender<Report>,
-    /// One bell per sentinel: ask now.
-    asks: Vec<Arc<Notify>>,
-    sentinels: Vec<HostPort>,
+    watches: Arc<Watches>,
+    roster: Roster,
+    watching: BTreeMap<SentinelId, Membership>,
     tasks: JoinSet<()>,
     chases: HashMap<HostPort, AbortHandle>,
     control: Option<AbortHandle>,
@@ -51,15 +55,20 @@ struct Supervisor {
 }
 
 impl Supervisor {
-    fn new(shared: Arc<Shared>) -> Supervisor {
+    fn new(shared: Arc<Shared>, watches: Arc<Watches>) -> Supervisor {
         let options = &shared.config.options;
-        let policy =
-            Policy { eager_switch: options.eager_switch, fence: options.fence, fence_timeout: options.fence_timeout };
-        let (source, sentinels) = match &shared.config.mode {
+        let policy = Policy {
+            eager_switch: options.eager_switch,
+            fence: options.fence,
+            fence_timeout: options.fence_timeout,
+            hedge_delay: options.hedge_delay,
+            minority: options.minority,
+        };
+        let (source, seeds) = match &shared.config.mode {
             Mode::Sentinel { sentinels, master } => {
-                (Source::Sentinels { seeds: sentinels.clone(), master: master.clone() }, sentinels.clone())
+                (Source::Sentinels { seeds: sentinels.clone(), master: master.clone() }, sentinels.as_slice())
             }
-            Mode::Direct { hosts } => (Source::Hosts(hosts.clone()), Vec::new()),
+            Mode::Direct { hosts } => (Source::Hosts(hosts.clone()), [].as_slice()),
         };
         let (sender, reports) = mpsc::channel(REPORTS);
         let origin = Instant::now();
@@ -70,8 +79,9 @@ impl Supervisor {
             prober,
             reports,
             sender,
-            asks: sentinels.iter().map(|_| Arc::new(Notify::new())).collect(),
-            sentinels,
+            watches,
+            roster: Roster::new(seeds),
+            watching: BTreeMap::new(),
             tasks: JoinSet::new(),
             chases: HashMap::new(),
             control: None,
@@ -83,9 +93,13 @@ impl Supervisor {
         }
     }
 
-    async fn run(mut self) {
+    async fn run(&mut self) {
         self.shared.announce(EventKind::Connecting, Vec::new());
-        self.start_watches();
+        if let Mode::Sentinel { sentinels, .. } = &self.shared.config.mode {
+            for (sentinel, address) in sentinels.clone().into_iter().enumerate() {
+                self.watch(sentinel, address);
+            }
+        }
         let actions = self.topology.start(self.now());
         self.act(actions);
         self.publish_failure();
@@ -119,26 +133,49 @@ impl Supervisor {
         self.origin.elapsed()
     }
 
-    fn start_watches(&mut self) {
-        let Mode::Sentinel { sentinels, master } = &self.shared.config.mode else { return };
-        for (id, address) in sentinels.iter().enumerate() {
-            let watch = Watch {
-                id,
-                address: address.clone(),
-                master: master.clone(),
-                config: Arc::clone(&self.shared.config),
-                client_name: self.shared.client_name.clone(),
-                ask: Arc::clone(&self.asks[id]),
-                reports: self.sender.clone(),
+    fn watch(&mut self, sentinel: SentinelId, address: HostPort) {
+        let Mode::Sentinel { master, .. } = &self.shared.config.mode else { return };
+        let config = Arc::clone(&self.shared.config);
+        let key = Key { address, config, client_name: self.shared.client_name.clone() };
+        let interest = Interest { sentinel, master: master.clone(), reports: self.sender.clone() };
+        self.watching.insert(sentinel, self.watches.join(&key, interest));
+    }
+
+    /// Give back the links that are shared with other clients. What is left ends with its tasks.
+    async fn leave(self) {
+        // A watch that waits until it can report something must not be waited for.
+        drop(self.reports);
+        for (_, membership) in self.watching {
+            membership.leave().await;
+        }
+    }
+
+    /// The list of sentinels has changed.
+    fn enroll(&mut self, changes: Vec<Change>) {
+        for change in changes {
+            let input = match change {
+                Change::Learned { sentinel, address } => {
+                    self.shared.known(|known| known.sentinel_learned(sentinel, address.clone()));
+                    self.shared.announce(EventKind::SentinelAdded, vec![("sentinel", address.to_string().into())]);
+                    self.watch(sentinel, address);
+                    Input::SentinelLearned { sentinel }
+                }
+                Change::Forgotten { sentinel } => {
+                    self.shared.known(|known| known.sentinel_forgotten(sentinel));
+                    self.watching.remove(&sentinel);
+                    Input::SentinelForgotten { sentinel }
+                }
             };
-            self.tasks.spawn(watch.run());
+            let actions = self.topology.step(self.now(), input);
+            self.act(actions);
         }
     }
 
     /// Note a report for the status, and give the topology its part.
     fn report(&mut self, report: Report) -> Option<Input> {
         match report {
-            Report::Up { sentinel, subscribed } => {
+            Report::Up { sentinel, subscribed, peer } => {
+                self.roster.reached(sentinel, peer);
                 let state = if subscribed { "subscribed" } else { "polling" };
                 self.shared.known(|known| known.sentinel_up(sentinel, state));
                 let address = self.sentinel_name(sentinel);
@@ -150,6 +187,8 @@ impl Supervisor {
                 match &input {
                     Input::Answered { sentinel, answer } => {
                         self.shared.known(|known| known.sentinel_answered(*sentinel, answer.clone()));
+                        let changes = self.roster.answered(*sentinel, answer);
+                        self.enroll(changes);
                     }
                     Input::SentinelFailed { sentinel, cause } => {
                         let was_up = self.shared.known(|known| known.sentinel_failed(*sentinel, cause.to_string()));
@@ -161,6 +200,8 @@ impl Supervisor {
                             );
                         }
                         self.announce_auth(cause.kind, &cause.address);
+                        let changes = self.roster.failed(*sentinel);
+                        self.enroll(changes);
                     }
                     Input::ProbeFailed { node: _, cause } => self.announce_auth(cause.kind, &cause.address),
                     Input::Event { sentinel, event: crate::sentinel::reply::SentinelEvent::Tilt { on } } => {
@@ -168,7 +209,9 @@ impl Supervisor {
                         let address = self.sentinel_name(*sentinel);
                         self.shared.announce(EventKind::Tilt, vec![("sentinel", address.into()), ("on", (*on).into())]);
                     }
-                    Input::Event { .. }
+                    Input::SentinelLearned { .. }
+                    | Input::SentinelForgotten { .. }
+                    | Input::Event { .. }
                     | Input::Role { .. }
                     | Input::MasterLost { .. }
                     | Input::MasterRefused { .. }
@@ -179,8 +222,8 @@ impl Supervisor {
         }
     }
 
-    fn sentinel_name(&self, sentinel: usize) -> String {
-        self.sentinels.get(sentinel).map(ToString::to_string).unwrap_or_default()
+    fn sentinel_name(&self, sentinel: SentinelId) -> String {
+        self.roster.address(sentinel).map(ToString::to_string).unwrap_or_default()
     }
 
     fn announce_auth(&self, kind: ErrorKind, address: &str) {
@@ -202,7 +245,7 @@ impl Supervisor {
         for action in actions {
             tracing::debug!(target: "standfast", ?action, "action");
             match action {
-                Action::AskAll => self.asks.iter().for_each(|ask| ask.notify_one()),
+                Action::AskAll => self.watching.values().for_each(Membership::ask),
                 Action::Probe(node) => {
                     let (prober, sender) = (self.prober.clone(), self.sender.clone());
                     self.tasks.spawn(async move {

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use standfast::{Client, ClientState, Config, ErrorKind, Step, Value};
+use standfast::{Client, ClientState, Config, ErrorKind, Phase, Step, Value};
 use standfast_behaviour::{client, connect, lab, nowhere, raw, run, sentinel_url, until, with};
 use standfast_lab::{Lab, LabOptions};
 
@@ -182,4 +182,14 @@ fn a_database_that_does_not_exist_is_an_error_at_once() {
     let error = connect(&sentinel_url(lab.sentinel_addrs(), "mymaster/999")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidOption, "{error}");
     assert_eq!(error.retry().as_str(), "never");
+}
+
+/// The text of the error was looked up under the lock that it needs: the caller waited for ever.
+#[test]
+fn a_deadline_before_anybody_was_heard_is_a_timeout() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = sentinel_url(&[silent.local_addr().unwrap()], "mymaster");
+    let error = connect(&with(&url, "connect_deadline=50ms&sentinel_timeout=20s")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+    assert_eq!(error.phase(), Some(Phase::Discovering));
 }

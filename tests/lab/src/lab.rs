@@ -1,7 +1,9 @@
 //! The lab itself: starts the servers, breaks and mends them, and knows who they are.
-//! When something is healthy is decided in `health`; how servers come up the first time, in `start`; what a server process is, in `server`.
+//! When something is healthy is decided in `health`; how servers come up the first time, in `start`; what a server process is, in `server`;
+//! what may go wrong between servers that run, in `inject`.
 
 use std::{
+    cell::Cell,
     net::SocketAddr,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -16,11 +18,12 @@ use crate::{
     options::LabOptions,
     poll,
     probe::{Probe, Writable},
+    proxy::Proxies,
     publisher::Publisher,
     raw::{Raw, Value},
     recorder::Recorder,
     sentinels::Sentinels,
-    server::{Server, StartError, info_field},
+    server::{Server, Site, StartError, info_field},
     start,
     timeline::{Entry, Timeline},
 };
@@ -49,32 +52,56 @@ pub struct Lab {
     recorder: Option<Recorder>,
     probe: Mutex<Option<Probe>>,
     servers: Mutex<Vec<Server>>,
-    nodes: Vec<SocketAddr>,
+    // Invariant: never empty. The first is the one that all methods speak of unless they take a name.
+    groups: Vec<Group>,
     sentinels: Sentinels,
+    _proxies: Option<Proxies>,
     options: LabOptions,
     timeline: Timeline,
     _dir: LabDir,
+}
+
+/// A master name and the nodes behind it.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) name: String,
+    /// The first was the first master.
+    pub(crate) nodes: Vec<SocketAddr>,
 }
 
 impl Lab {
     /// Starts everything and returns when every sentinel agrees.
     pub fn start(options: LabOptions) -> Result<Self> {
         options.check()?;
-        let credentials = Credentials { data: options.password.clone(), sentinel: options.sentinel_password.clone() };
+        let credentials = Credentials::new(options.password.clone(), options.sentinel_password.clone());
         let dir = LabDir::create()?;
-        let nodes = start::nodes(&dir, &options, &credentials)?;
-        let node_addrs: Vec<_> = nodes.iter().map(Server::addr).collect();
-        let sentinels = start::sentinels(&dir, &options, &credentials, &node_addrs)?;
+        let proxies = options.proxied.then(Proxies::start).transpose()?;
+        let site = Site {
+            dir: &dir,
+            options: &options,
+            credentials: &credentials,
+            proxies: proxies.as_ref(),
+            servers: Cell::new(0),
+        };
+        let (mut servers, mut groups) = (Vec::new(), Vec::new());
+        let names = [&options.master_name].into_iter().chain(&options.more_masters);
+        for (index, name) in names.enumerate() {
+            let nodes = start::nodes(&site, if index == 0 { options.replicas } else { 1 })?;
+            groups.push(Group { name: name.clone(), nodes: nodes.iter().map(Server::addr).collect() });
+            servers.extend(nodes);
+        }
+        let sentinels = start::sentinels(&site, &groups)?;
         let mut lab = Self {
             recorder: None,
             probe: Mutex::new(None),
-            nodes: node_addrs,
+            groups,
+            _proxies: proxies,
             sentinels: Sentinels {
                 addrs: sentinels.iter().map(Server::addr).collect(),
                 master_name: options.master_name.clone(),
                 credentials,
             },
-            servers: Mutex::new(nodes.into_iter().chain(sentinels).collect()),
+            servers: Mutex::new(servers.into_iter().chain(sentinels).collect()),
             options,
             timeline: Timeline::default(),
             _dir: dir,
@@ -86,6 +113,11 @@ impl Lab {
 
     /// The canonical URL of this topology, passwords included.
     pub fn url(&self) -> String {
+        self.url_of(&self.options.master_name)
+    }
+
+    /// The URL for another master name.
+    pub fn url_of(&self, master_name: &str) -> String {
         let user = self.options.password.as_ref().map_or(String::new(), |p| format!(":{}@", percent(p)));
         let hosts: Vec<_> = self.sentinels.addrs.iter().map(ToString::to_string).collect();
         let query = self
@@ -93,7 +125,7 @@ impl Lab {
             .sentinel_password
             .as_ref()
             .map_or(String::new(), |p| format!("?sentinel_password={}", percent(p)));
-        let name = percent(&self.options.master_name);
+        let name = percent(master_name);
         format!("redis+sentinel://{user}{}/{name}{query}", hosts.join(","))
     }
 
@@ -107,14 +139,25 @@ impl Lab {
         &self.sentinels.addrs
     }
 
-    /// All data nodes, running or not. The first was the first master.
+    /// All data nodes of the first master name, running or not. The first was the first master.
     pub fn node_addrs(&self) -> &[SocketAddr] {
-        &self.nodes
+        &self.groups[0].nodes
+    }
+
+    /// The same for another master name.
+    pub fn nodes_of(&self, master_name: &str) -> Result<&[SocketAddr]> {
+        Ok(&self.group(master_name)?.nodes)
     }
 
     /// The node that most of the running sentinels call the master.
     pub fn master(&self) -> Result<SocketAddr> {
-        let running = Sentinels { addrs: self.running(&self.sentinels.addrs), ..self.sentinels.clone() };
+        self.master_of(&self.options.master_name)
+    }
+
+    /// The same for another master name.
+    pub fn master_of(&self, master_name: &str) -> Result<SocketAddr> {
+        let about = self.sentinels.about(master_name);
+        let running = Sentinels { addrs: self.running(&self.sentinels.addrs), ..about };
         running.master().ok_or_else(|| LabError::new("the sentinels do not agree on a master"))
     }
 
@@ -129,7 +172,7 @@ impl Lab {
 
     /// The servers' version, as the first running node gives it.
     pub fn version(&self) -> Result<String> {
-        let node = self.running(&self.nodes).first().copied().ok_or_else(|| LabError::new("no node runs"))?;
+        let node = self.running(self.node_addrs()).first().copied().ok_or_else(|| LabError::new("no node runs"))?;
         let info = self
             .connect(node)?
             .command(&["INFO", "server"])
@@ -162,7 +205,7 @@ impl Lab {
     /// SIGCONT for everything that is stopped; tells what that was.
     pub fn cont_all(&self) -> Result<Vec<SocketAddr>> {
         let mut woken = Vec::new();
-        for addr in self.sentinels.addrs.iter().chain(&self.nodes).copied() {
+        for addr in self.all() {
             if self.server(addr, |server| Ok(server.exists() && server.is_stopped()))? {
                 self.cont(addr)?;
                 woken.push(addr);
@@ -175,9 +218,10 @@ impl Lab {
     pub fn shutdown(&self, addr: SocketAddr) -> Result<i64> {
         let at_us = self.fault(addr, "shutdown", Server::terminate)?;
         poll::until(&format!("{addr} ends"), ASK_AGAIN, START_TIMEOUT, || {
-            match self.server(addr, |server| Ok(server.exists())) {
-                Ok(false) => Ok(()),
-                _ => Err("it still runs".into()),
+            match self.server(addr, Server::has_ended) {
+                Ok(true) => Ok(()),
+                Ok(false) => Err("it still runs".into()),
+                Err(error) => Err(error.to_string()),
             }
         })?;
         Ok(at_us)
@@ -188,14 +232,20 @@ impl Lab {
     /// A replica calls itself connected up to a second before the command stream reaches it; a failover in that second loses
     /// writes that no client could have saved.
     pub fn planned_failover(&self) -> Result<i64> {
-        let master = self.master()?;
-        self.wait_streaming(master)?;
+        self.planned_failover_of(&self.options.master_name)
+    }
+
+    /// The same for another master name.
+    pub fn planned_failover_of(&self, master_name: &str) -> Result<i64> {
+        let group = self.group(master_name)?;
+        let master = self.master_of(master_name)?;
+        self.wait_streaming(group, master)?;
         let sentinel =
             self.running(&self.sentinels.addrs).first().copied().ok_or_else(|| LabError::new("no sentinel runs"))?;
         let mut raw = self.connect(sentinel)?;
         self.arm(master, "planned");
         let at_us = now_us();
-        raw.command(&["SENTINEL", "FAILOVER", &self.options.master_name])
+        raw.command(&["SENTINEL", "FAILOVER", master_name])
             .and_then(|reply| reply.into_result())
             .map_err(|e| LabError::io("SENTINEL FAILOVER", e))?;
         self.note(at_us, master, "planned");
@@ -208,7 +258,7 @@ impl Lab {
             return Err(LabError::new(format!("{addr} still runs")));
         }
         let master = match self.kind(addr)? {
-            Kind::Node => self.master().ok().filter(|master| *master != addr),
+            Kind::Node => self.master_of(&self.group_of(addr)?.name).ok().filter(|master| *master != addr),
             Kind::Sentinel => None,
         };
         let at_us = now_us();
@@ -250,19 +300,23 @@ impl Lab {
     pub fn wait_replicating(&self, timeout: Duration) -> Result<SocketAddr> {
         poll::until("the nodes follow one master", ASK_AGAIN, timeout, || {
             let sentinels = self.running(&self.sentinels.addrs);
-            let views: Vec<_> = sentinels.iter().filter_map(|s| Some((*s, self.sentinels.view(*s).ok()?))).collect();
-            health::replicating(health::calm(&views)?, &self.roles())
+            let follows = |group: &Group| {
+                let about = self.sentinels.about(&group.name);
+                let views: Vec<_> = sentinels.iter().filter_map(|s| Some((*s, about.view(*s).ok()?))).collect();
+                health::replicating(health::calm(&views)?, &self.roles(group))
+            };
+            self.in_every_group(follows)
         })
     }
 
     /// Waits until every running replica has acknowledged what the master has written so far.
-    fn wait_streaming(&self, master: SocketAddr) -> Result<()> {
+    fn wait_streaming(&self, group: &Group, master: SocketAddr) -> Result<()> {
         let role = || -> std::result::Result<Value, String> {
             let reply = self.connect(master).map_err(|e| e.to_string())?.command(&["ROLE"]);
             reply.map_err(|e| e.to_string())
         };
         let offset = |value: Option<&Value>| value.and_then(|value| value.text().parse::<u64>().ok()).unwrap_or(0);
-        let replicas = self.running(&self.nodes).len().saturating_sub(1);
+        let replicas = self.running(&group.nodes).len().saturating_sub(1);
         // The first look only says how far the master is; nothing was acknowledged before its first ping.
         let written = offset(role().map_err(LabError::new)?.items().get(1)).max(1);
         poll::until("every replica receives the command stream", ASK_AGAIN, STREAMING_TIMEOUT, || {
@@ -273,18 +327,21 @@ impl Lab {
         })
     }
 
-    /// Mends everything and returns the master when the lab is healthy: goes on with what was stopped, restarts what is dead, and does
-    /// at once what Sentinel would do in ten seconds, namely tell a stale master whom to follow.
+    /// Mends everything and returns the master when the lab is healthy: ends the faults of the proxies, goes on with what was stopped, restarts
+    /// what is dead, and does at once what Sentinel would do in ten seconds, namely tell a stale master whom to follow.
     pub fn heal(&self) -> Result<SocketAddr> {
+        if self.options.proxied {
+            self.heal_faults()?;
+        }
         self.cont_all()?;
-        for addr in self.sentinels.addrs.iter().chain(&self.nodes).copied() {
+        for addr in self.all() {
             if !self.server(addr, |server| Ok(server.exists()))? {
                 self.restart(addr)?;
             }
         }
         self.set_pace(HURRIED);
         let healed = poll::until("the lab heals", ASK_AGAIN, HEAL_TIMEOUT, || {
-            self.agreement().inspect_err(|_| self.lead_strays_back())
+            self.agreement().inspect_err(|_| self.groups.iter().for_each(|group| self.lead_strays_back(group)))
         });
         self.set_pace(NATURAL);
         healed
@@ -313,9 +370,7 @@ impl Lab {
         if !self.server(addr, |server| Ok(server.exists()))? {
             return Err(LabError::new(format!("{addr} does not run")));
         }
-        if self.master().ok() == Some(addr) {
-            self.arm(addr, kind);
-        }
+        self.arm_if_master(addr, kind);
         let mut at_us = 0;
         self.server(addr, |server| {
             at_us = now_us();
@@ -325,21 +380,35 @@ impl Lab {
         Ok(at_us)
     }
 
+    /// Before whatever may cost a master its place.
+    pub(crate) fn arm_if_master(&self, addr: SocketAddr, fault: &'static str) {
+        if let Ok(group) = self.group_of(addr)
+            && self.master_of(&group.name).ok() == Some(addr)
+        {
+            self.arm(addr, fault);
+        }
+    }
+
     fn arm(&self, master: SocketAddr, fault: &'static str) {
-        let others = self.nodes.iter().copied().filter(|node| *node != master).collect();
+        let group = self.group_of(master).map(|group| &group.nodes[..]).unwrap_or_default();
+        let others = group.iter().copied().filter(|node| *node != master).collect();
         *lock(&self.probe) = Some(Probe::arm(others, &self.sentinels.credentials, &self.timeline, fault));
     }
 
     /// A sentinel's fault has a name of its own: a reader of the timeline looks for the master's.
     fn note(&self, at_us: i64, addr: SocketAddr, kind: &str) {
         match self.kind(addr) {
-            Ok(Kind::Sentinel) => self.timeline.record(at_us, "lab", &format!("{kind}_sentinel"), addr),
-            _ => self.timeline.record(at_us, "lab", kind, addr),
+            Ok(Kind::Sentinel) => self.note_more(at_us, addr, &format!("{kind}_sentinel"), ""),
+            _ => self.note_more(at_us, addr, kind, ""),
         }
     }
 
+    pub(crate) fn note_more(&self, at_us: i64, addr: SocketAddr, kind: &str, more: &str) {
+        self.timeline.record(at_us, "lab", kind, format!("{addr} {more}").trim_end());
+    }
+
     fn kind(&self, addr: SocketAddr) -> Result<Kind> {
-        if self.nodes.contains(&addr) {
+        if self.group_of(addr).is_ok() {
             Ok(Kind::Node)
         } else if self.sentinels.addrs.contains(&addr) {
             Ok(Kind::Sentinel)
@@ -348,7 +417,41 @@ impl Lab {
         }
     }
 
-    fn server<T>(&self, addr: SocketAddr, act: impl FnOnce(&mut Server) -> Result<T>) -> Result<T> {
+    /// Every master name with its present master.
+    pub(crate) fn masters(&self) -> Result<Vec<(String, SocketAddr)>> {
+        self.groups.iter().map(|group| Ok((group.name.clone(), self.master_of(&group.name)?))).collect()
+    }
+
+    /// Where the server with this address really listens; an address that is none of the lab's stays as it is.
+    pub(crate) fn behind(&self, addr: SocketAddr) -> SocketAddr {
+        self.sentinels.credentials.behind(addr)
+    }
+
+    fn group(&self, master_name: &str) -> Result<&Group> {
+        let found = self.groups.iter().find(|group| group.name == master_name);
+        found.ok_or_else(|| LabError::new(format!("{master_name} is no master of this lab")))
+    }
+
+    fn group_of(&self, node: SocketAddr) -> Result<&Group> {
+        let found = self.groups.iter().find(|group| group.nodes.contains(&node));
+        found.ok_or_else(|| LabError::new(format!("{node} is no node of this lab")))
+    }
+
+    /// Sentinels first: what is done to all servers one after another must not look like a failure to them.
+    pub(crate) fn all(&self) -> Vec<SocketAddr> {
+        self.sentinels.addrs.iter().chain(self.groups.iter().flat_map(|group| &group.nodes)).copied().collect()
+    }
+
+    /// The first group's master, if nothing is wrong with any group.
+    fn in_every_group(
+        &self,
+        look: impl Fn(&Group) -> std::result::Result<SocketAddr, String>,
+    ) -> std::result::Result<SocketAddr, String> {
+        let masters = self.groups.iter().map(look).collect::<std::result::Result<Vec<_>, _>>()?;
+        Ok(masters[0])
+    }
+
+    pub(crate) fn server<T>(&self, addr: SocketAddr, act: impl FnOnce(&mut Server) -> Result<T>) -> Result<T> {
         self.kind(addr)?;
         let mut servers = lock(&self.servers);
         let server =
@@ -366,29 +469,34 @@ impl Lab {
     }
 
     fn agreement(&self) -> std::result::Result<SocketAddr, String> {
-        for addr in self.nodes.iter().chain(&self.sentinels.addrs) {
-            if !self.running(&[*addr]).contains(addr) {
-                return Err(format!("{addr} does not run"));
-            }
+        let running = self.running(&self.all());
+        if let Some(missing) = self.all().iter().find(|addr| !running.contains(addr)) {
+            return Err(format!("{missing} does not run"));
         }
+        self.in_every_group(|group| self.agreement_about(group))
+    }
+
+    fn agreement_about(&self, group: &Group) -> std::result::Result<SocketAddr, String> {
+        let about = self.sentinels.about(&group.name);
         let mut views = Vec::new();
         for addr in self.sentinels.addrs.iter().copied() {
-            let view = self.sentinels.view(addr).map_err(|e| format!("sentinel {addr}: {e}"))?;
+            let view = about.view(addr).map_err(|e| format!("sentinel {addr}: {e}"))?;
             views.push((addr, view));
         }
-        let master = health::agreed(&views, &self.nodes)?;
+        let master = health::agreed(&views, &group.nodes)?;
         // Sentinels speak of what they saw up to ten seconds ago.
-        health::replicating(master, &self.roles())
+        health::replicating(master, &self.roles(group))
     }
 
     /// What each running node says of itself; one that does not answer is left out, and its replicas will complain.
-    fn roles(&self) -> Vec<(SocketAddr, Role)> {
+    fn roles(&self, group: &Group) -> Vec<(SocketAddr, Role)> {
         let ask = |node| Role::read(&self.connect(node).ok()?.command(&["ROLE"]).ok()?);
-        self.running(&self.nodes).into_iter().filter_map(|node| Some((node, ask(node)?))).collect()
+        self.running(&group.nodes).into_iter().filter_map(|node| Some((node, ask(node)?))).collect()
     }
 
-    fn lead_strays_back(&self) {
-        let views: Vec<_> = self.sentinels.addrs.iter().filter_map(|s| self.sentinels.view(*s).ok()).collect();
+    fn lead_strays_back(&self, group: &Group) {
+        let about = self.sentinels.about(&group.name);
+        let views: Vec<_> = about.addrs.iter().filter_map(|s| about.view(*s).ok()).collect();
         let Some(master) = views.first().map(|view| view.master) else {
             return;
         };
@@ -397,7 +505,7 @@ impl Lab {
             return;
         }
         let wanted = master.to_string();
-        for (node, role) in self.roles() {
+        for (node, role) in self.roles(group) {
             let strays = match role {
                 Role::Master => node != master,
                 Role::Replica { of, .. } => node != master && of != wanted,

@@ -1,6 +1,6 @@
 //! What a lab consists of. The numbers are checked here; making it so is the lab's business.
 
-use std::{ffi::OsString, time::Duration};
+use std::{collections::BTreeSet, ffi::OsString, time::Duration};
 
 use crate::error::{LabError, Result};
 
@@ -23,6 +23,10 @@ pub struct LabOptions {
     pub password: Option<String>,
     /// The default user's password on the sentinels.
     pub sentinel_password: Option<String>,
+    /// A proxy in front of every server, at the address that it announces, so that [`crate::Lab::inject`] can do its work.
+    pub proxied: bool,
+    /// Names of further masters under the same sentinels, each with one replica.
+    pub more_masters: Vec<String>,
     /// More arguments for every data node, as on `redis-server`'s command line.
     pub server_args: Vec<String>,
     /// The program: `redis-server` or `valkey-server`; it also runs the sentinels. By default `$STANDFAST_LAB_SERVER` or `redis-server`.
@@ -40,6 +44,8 @@ impl Default for LabOptions {
             master_name: "mymaster".into(),
             password: None,
             sentinel_password: None,
+            proxied: false,
+            more_masters: Vec::new(),
             server_args: Vec::new(),
             server: std::env::var_os("STANDFAST_LAB_SERVER").unwrap_or_else(|| "redis-server".into()),
         }
@@ -69,8 +75,12 @@ impl LabOptions {
         let word = |text: &str| {
             !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\'' | '\\' | '#'))
         };
-        if !word(&self.master_name) {
-            return wrong("master_name: visible ASCII without quotes");
+        let names: BTreeSet<&String> = self.more_masters.iter().chain([&self.master_name]).collect();
+        if !names.iter().all(|name| word(name)) {
+            return wrong("master_name and more_masters: visible ASCII without quotes");
+        }
+        if self.more_masters.len() > 3 || names.len() != self.more_masters.len() + 1 {
+            return wrong("more_masters: at most 3, with different names");
         }
         if ![&self.password, &self.sentinel_password].into_iter().flatten().all(|p| word(p)) {
             return wrong("passwords: visible ASCII without quotes");
@@ -96,5 +106,7 @@ mod tests {
         assert!(with(|o| o.quorum = Some(4)).is_err());
         assert!(with(|o| o.master_name = "two words".into()).is_err());
         assert!(with(|o| o.password = Some("it's".into())).is_err());
+        assert!(with(|o| o.more_masters = vec!["other".into()]).is_ok());
+        assert!(with(|o| o.more_masters = vec!["mymaster".into()]).is_err());
     }
 }

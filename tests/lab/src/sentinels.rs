@@ -40,6 +40,11 @@ pub(crate) struct ReplicaView {
 }
 
 impl Sentinels {
+    /// The same sentinels, asked about another master.
+    pub(crate) fn about(&self, master_name: &str) -> Self {
+        Self { master_name: master_name.to_owned(), ..self.clone() }
+    }
+
     pub(crate) fn connect(&self, addr: SocketAddr) -> io::Result<Raw> {
         self.credentials.connect(Kind::Sentinel, addr, TIMEOUT)
     }

@@ -1,9 +1,10 @@
 //! One server process, node or sentinel: its port, its directory, its life. It knows nothing of the other servers.
 
 use std::{
+    cell::Cell,
     ffi::OsString,
     fs::{self, File},
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Duration,
@@ -13,10 +14,12 @@ use rustix::process::Signal;
 
 use crate::{
     credentials::{Credentials, Kind},
+    dir::LabDir,
     error::{LabError, Result},
     options::LabOptions,
     poll, port,
     process::Process,
+    proxy::{Proxies, Proxy, Scope, source_of},
 };
 
 const SENTINEL_CONF: &str = "sentinel.conf";
@@ -29,9 +32,25 @@ const START_TIMEOUT: Duration = Duration::from_secs(20);
 pub(crate) struct Server {
     kind: Kind,
     addr: SocketAddr,
+    /// Where the process listens; its address, unless there is a proxy.
+    listens: SocketAddr,
+    /// Where its own connections come from, so that a proxy knows who connects.
+    source: Ipv4Addr,
+    proxy: Option<Proxy>,
     dir: PathBuf,
     process: Option<Process>,
     stopped: bool,
+}
+
+/// Where the servers of a lab are made, and what they have in common.
+#[derive(Debug)]
+pub(crate) struct Site<'a> {
+    pub(crate) dir: &'a LabDir,
+    pub(crate) options: &'a LabOptions,
+    pub(crate) credentials: &'a Credentials,
+    pub(crate) proxies: Option<&'a Proxies>,
+    /// How many servers were made so far.
+    pub(crate) servers: Cell<u8>,
 }
 
 /// Why a process did not come up.
@@ -50,11 +69,26 @@ impl From<LabError> for StartError {
 
 impl Server {
     /// A server that does not run yet, on a port that is free now.
-    pub(crate) fn new(kind: Kind, lab_dir: &Path) -> Result<Self> {
-        let port = port::free()?;
-        let dir = lab_dir.join(port.to_string());
+    pub(crate) fn new(kind: Kind, site: &Site<'_>) -> Result<Self> {
+        let listens = SocketAddr::from((Ipv4Addr::LOCALHOST, port::free()?));
+        let proxy = site.proxies.map(|proxies| proxies.proxy(listens)).transpose()?;
+        let addr = proxy.as_ref().map_or(listens, Proxy::addr);
+        site.credentials.learn(addr, listens);
+        let number = site.servers.get() + 1;
+        site.servers.set(number);
+        let dir = site.dir.path().join(addr.port().to_string());
         fs::create_dir_all(&dir).map_err(|e| LabError::io(dir.display(), e))?;
-        Ok(Self { kind, addr: SocketAddr::from(([127, 0, 0, 1], port)), dir, process: None, stopped: false })
+        Ok(Self { kind, addr, listens, source: source_of(number), proxy, dir, process: None, stopped: false })
+    }
+
+    /// The proxy in front of it.
+    pub(crate) fn proxy(&self) -> Result<&Proxy> {
+        self.proxy.as_ref().ok_or_else(|| LabError::new("this lab has no proxies: start it with `proxied`"))
+    }
+
+    /// Its own connections, as a proxy knows them.
+    pub(crate) fn scope(&self) -> Scope {
+        Scope::Peer(self.source.octets()[3])
     }
 
     pub(crate) fn addr(&self) -> SocketAddr {
@@ -84,7 +118,7 @@ impl Server {
     /// Starts the process; [`Server::wait_until_up`] says whether it came up.
     pub(crate) fn spawn(&mut self, options: &LabOptions, master: Option<SocketAddr>) -> Result<()> {
         let arguments = match self.kind {
-            Kind::Node => node_arguments(self.addr, &self.dir, options, master),
+            Kind::Node => self.node_arguments(options, master),
             Kind::Sentinel => vec![self.dir.join(SENTINEL_CONF).into(), "--sentinel".into()],
         };
         let output = File::create(self.output()).map_err(|e| LabError::io(self.output().display(), e))?;
@@ -95,7 +129,12 @@ impl Server {
             .map_err(|e| LabError::io(format_args!("starting {}", Path::new(&options.server).display()), e))?;
         self.process = Some(process);
         self.stopped = false;
-        Ok(())
+        self.open(true)
+    }
+
+    /// Opens or closes the proxy, so that connecting to a server that does not run fails as it would without one.
+    fn open(&self, up: bool) -> Result<()> {
+        self.proxy.as_ref().map_or(Ok(()), |proxy| proxy.set_up(up))
     }
 
     /// Waits until the process that was spawned, and no other, answers on the port.
@@ -131,7 +170,7 @@ impl Server {
         process.kill().map_err(|e| LabError::io(format_args!("killing {addr}"), e))?;
         self.process = None;
         self.stopped = false;
-        Ok(())
+        self.open(false)
     }
 
     pub(crate) fn stop(&mut self) -> Result<()> {
@@ -146,9 +185,18 @@ impl Server {
         Ok(())
     }
 
-    /// Asks the process to end in its own way. [`Server::exists`] tells when it has.
+    /// Asks the process to end in its own way. [`Server::has_ended`] tells when it has.
     pub(crate) fn terminate(&mut self) -> Result<()> {
         self.signal(Signal::TERM)
+    }
+
+    /// Whether a process that was asked to end has ended.
+    pub(crate) fn has_ended(&mut self) -> Result<bool> {
+        let ended = !self.exists();
+        if ended {
+            self.open(false)?;
+        }
+        Ok(ended)
     }
 
     fn signal(&mut self, signal: Signal) -> Result<()> {
@@ -164,6 +212,64 @@ impl Server {
         Ok(self.process.as_mut().expect("a server that exists has a process"))
     }
 
+    fn node_arguments(&self, options: &LabOptions, master: Option<SocketAddr>) -> Vec<OsString> {
+        let port = self.listens.port().to_string();
+        let mut arguments: Vec<OsString> = [
+            "--port",
+            &port,
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+            // The lab's time is spent on failovers, not on waiting for a replica that might join a running transfer.
+            "--repl-diskless-sync",
+            "yes",
+            "--repl-diskless-sync-delay",
+            "0",
+            "--repl-ping-replica-period",
+            "1",
+            "--enable-debug-command",
+            "local",
+        ]
+        .map(OsString::from)
+        .into();
+        arguments.extend(["--dir".into(), self.dir.clone().into()]);
+        if self.proxy.is_some() {
+            let announced = [("ip", self.addr.ip().to_string()), ("port", self.addr.port().to_string())];
+            for (what, value) in announced {
+                arguments.extend([format!("--replica-announce-{what}").into(), value.into()]);
+            }
+            arguments.extend(["--bind-source-addr".into(), self.source.to_string().into()]);
+        }
+        if let Some(password) = &options.password {
+            for name in ["--requirepass", "--masterauth"] {
+                arguments.extend([name.into(), password.into()]);
+            }
+        }
+        if let Some(master) = master {
+            arguments.push("--replicaof".into());
+            arguments.push(format!("{} {}", master.ip(), master.port()).into());
+        }
+        arguments.extend(options.server_args.iter().map(OsString::from));
+        arguments
+    }
+
+    /// The lines of a sentinel's configuration that say who it is.
+    pub(crate) fn sentinel_identity(&self) -> String {
+        let mut conf = format!("port {}\nbind 127.0.0.1\n", self.listens.port());
+        if self.proxy.is_some() {
+            conf += &format!(
+                "bind-source-addr {}\nsentinel announce-ip {}\nsentinel announce-port {}\n",
+                self.source,
+                self.addr.ip(),
+                self.addr.port()
+            );
+        }
+        conf
+    }
+
     fn output(&self) -> PathBuf {
         self.dir.join("log")
     }
@@ -172,41 +278,4 @@ impl Server {
 /// The value of `name:value` in an INFO reply.
 pub(crate) fn info_field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
     info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
-}
-
-fn node_arguments(addr: SocketAddr, dir: &Path, options: &LabOptions, master: Option<SocketAddr>) -> Vec<OsString> {
-    let port = addr.port().to_string();
-    let mut arguments: Vec<OsString> = [
-        "--port",
-        &port,
-        "--bind",
-        "127.0.0.1",
-        "--save",
-        "",
-        "--appendonly",
-        "no",
-        // The lab's time is spent on failovers, not on waiting for a replica that might join a running transfer.
-        "--repl-diskless-sync",
-        "yes",
-        "--repl-diskless-sync-delay",
-        "0",
-        "--repl-ping-replica-period",
-        "1",
-        "--enable-debug-command",
-        "local",
-    ]
-    .map(OsString::from)
-    .into();
-    arguments.extend(["--dir".into(), dir.into()]);
-    if let Some(password) = &options.password {
-        for name in ["--requirepass", "--masterauth"] {
-            arguments.extend([name.into(), password.into()]);
-        }
-    }
-    if let Some(master) = master {
-        arguments.push("--replicaof".into());
-        arguments.push(format!("{} {}", master.ip(), master.port()).into());
-    }
-    arguments.extend(options.server_args.iter().map(OsString::from));
-    arguments
 }

@@ -3,27 +3,27 @@
 use std::{net::SocketAddr, time::Duration};
 
 use crate::{
-    credentials::{Credentials, Kind},
-    dir::LabDir,
+    credentials::Kind,
     error::{LabError, Result},
     health::{self, Role},
-    lab::{RAW_TIMEOUT, START_TIMEOUT},
+    lab::{Group, RAW_TIMEOUT, START_TIMEOUT},
     options::LabOptions,
     poll,
-    server::{Server, StartError},
+    server::{Server, Site, StartError},
 };
 
 /// Losing the race for a port this often is no accident any more.
 const PORT_TRIES: usize = 20;
 
-/// All nodes, up, the later ones as replicas of the first.
-pub(crate) fn nodes(dir: &LabDir, options: &LabOptions, credentials: &Credentials) -> Result<Vec<Server>> {
+/// One master's nodes, up, the later ones as replicas of the first.
+pub(crate) fn nodes(site: &Site<'_>, replicas: usize) -> Result<Vec<Server>> {
+    let credentials = site.credentials;
     let fresh = || -> Result<Server> {
-        let mut server = Server::new(Kind::Node, dir.path())?;
-        server.spawn(options, None)?;
+        let mut server = Server::new(Kind::Node, site)?;
+        server.spawn(site.options, None)?;
         Ok(server)
     };
-    let mut nodes = (0..=options.replicas).map(|_| fresh()).collect::<Result<Vec<_>>>()?;
+    let mut nodes = (0..=replicas).map(|_| fresh()).collect::<Result<Vec<_>>>()?;
     for node in &mut nodes {
         let mut tries = 1;
         while let Err(error) = node.wait_until_up(credentials) {
@@ -63,23 +63,28 @@ pub(crate) fn nodes(dir: &LabDir, options: &LabOptions, credentials: &Credential
 
 /// All sentinels, up. Their configuration introduces everybody to everybody: left to themselves they need seconds to meet.
 /// So a port that is lost to somebody else makes all of them start over.
-pub(crate) fn sentinels(
-    dir: &LabDir,
-    options: &LabOptions,
-    credentials: &Credentials,
-    nodes: &[SocketAddr],
-) -> Result<Vec<Server>> {
+pub(crate) fn sentinels(site: &Site<'_>, masters: &[Group]) -> Result<Vec<Server>> {
     for _ in 0..PORT_TRIES {
         let mut sentinels =
-            (0..options.sentinels).map(|_| Server::new(Kind::Sentinel, dir.path())).collect::<Result<Vec<_>>>()?;
-        let peers: Vec<_> = sentinels.iter().map(|s| (s.addr(), run_id())).collect();
+            (0..site.options.sentinels).map(|_| Server::new(Kind::Sentinel, site)).collect::<Result<Vec<_>>>()?;
+        let ids: Vec<_> = sentinels.iter().map(|s| (s.addr(), run_id())).collect();
         for (index, sentinel) in sentinels.iter_mut().enumerate() {
-            sentinel.write_sentinel_conf(&sentinel_conf(options, nodes, &peers, index))?;
-            sentinel.spawn(options, None)?;
+            let mut conf = sentinel_conf(site.options, sentinel, &ids[index].1);
+            for group in masters {
+                conf += &master_conf(site.options, &group.name, group.nodes[0]);
+                for replica in &group.nodes[1..] {
+                    conf += &format!("sentinel known-replica {} {} {}\n", group.name, replica.ip(), replica.port());
+                }
+                for (peer, id) in ids.iter().filter(|(peer, _)| *peer != sentinel.addr()) {
+                    conf += &format!("sentinel known-sentinel {} {} {} {id}\n", group.name, peer.ip(), peer.port());
+                }
+            }
+            sentinel.write_sentinel_conf(&conf)?;
+            sentinel.spawn(site.options, None)?;
         }
         let mut lost = false;
         for sentinel in &mut sentinels {
-            match sentinel.wait_until_up(credentials) {
+            match sentinel.wait_until_up(site.credentials) {
                 Ok(()) => {}
                 Err(StartError::PortTaken) => lost = true,
                 Err(StartError::Failed(error)) => return Err(error),
@@ -92,38 +97,44 @@ pub(crate) fn sentinels(
     Err(LabError::new("every port was taken by somebody else"))
 }
 
+/// Makes a sentinel that does not run forget everything: a new name for itself, no epoch, nobody known but these masters.
+pub(crate) fn redeploy(options: &LabOptions, sentinel: &Server, masters: &[(String, SocketAddr)]) -> Result<()> {
+    let mut conf = sentinel_conf(options, sentinel, &run_id());
+    for (name, master) in masters {
+        conf += &master_conf(options, name, *master);
+    }
+    sentinel.write_sentinel_conf(&conf)
+}
+
 fn run_id() -> String {
     (0..40).map(|_| fastrand::char('a'..='f')).collect()
 }
 
-fn sentinel_conf(options: &LabOptions, nodes: &[SocketAddr], peers: &[(SocketAddr, String)], index: usize) -> String {
-    let LabOptions { down_after, failover_timeout, master_name: name, password, sentinel_password, .. } = options;
-    let (addr, id) = &peers[index];
-    let master = nodes[0];
-    let mut conf = format!(
-        "port {}\nbind 127.0.0.1\nsentinel myid {id}\n\
-         sentinel monitor {name} {} {} {}\n\
-         sentinel down-after-milliseconds {name} {}\n\
-         sentinel failover-timeout {name} {}\n\
-         sentinel parallel-syncs {name} 1\n",
-        addr.port(),
-        master.ip(),
-        master.port(),
-        options.quorum(),
-        down_after.as_millis(),
-        failover_timeout.as_millis(),
-    );
-    if let Some(password) = password {
-        conf += &format!("sentinel auth-pass {name} {password}\n");
-    }
-    if let Some(password) = sentinel_password {
+fn sentinel_conf(options: &LabOptions, sentinel: &Server, id: &str) -> String {
+    let mut conf = format!("{}sentinel myid {id}\n", sentinel.sentinel_identity());
+    if let Some(password) = &options.sentinel_password {
         conf += &format!("requirepass {password}\nsentinel sentinel-pass {password}\n");
     }
-    for replica in &nodes[1..] {
-        conf += &format!("sentinel known-replica {name} {} {}\n", replica.ip(), replica.port());
-    }
-    for (peer, id) in peers.iter().filter(|(peer, _)| peer != addr) {
-        conf += &format!("sentinel known-sentinel {name} {} {} {id}\n", peer.ip(), peer.port());
+    conf
+}
+
+fn master_conf(options: &LabOptions, name: &str, master: SocketAddr) -> String {
+    let mut conf = format!("sentinel monitor {name} {} {} {}\n", master.ip(), master.port(), options.quorum());
+    for [option, value] in master_options(options) {
+        conf += &format!("sentinel {option} {name} {value}\n");
     }
     conf
+}
+
+/// How a sentinel is to treat each master.
+pub(crate) fn master_options(options: &LabOptions) -> Vec<[String; 2]> {
+    let mut all = vec![
+        ["down-after-milliseconds".into(), options.down_after.as_millis().to_string()],
+        ["failover-timeout".into(), options.failover_timeout.as_millis().to_string()],
+        ["parallel-syncs".into(), "1".into()],
+    ];
+    if let Some(password) = &options.password {
+        all.push(["auth-pass".into(), password.clone()]);
+    }
+    all
 }

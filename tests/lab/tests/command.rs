@@ -157,6 +157,60 @@ fn a_server_of_nobody_and_an_error_reply_are_errors() {
 }
 
 #[test]
+fn faults_of_connections_can_be_told_in_json() {
+    let mut session = Session::new("faults");
+    let plain = session.ask(json!({"do": "start", "replicas": 0, "sentinels": 1}));
+    let refused = session.ask(json!({"do": "fault", "node": plain["master"], "kind": "reset"}));
+    assert!(refused["error"].as_str().unwrap().contains("proxied"), "{refused}");
+    session.ask(json!({"do": "stop"}));
+
+    let request = json!({"do": "start", "replicas": 1, "sentinels": 1, "proxied": true, "more_masters": ["other"]});
+    let started = session.ask(request);
+    assert_eq!(started["ok"], true, "{started}");
+    assert_eq!(started["more_masters"]["other"]["nodes"].as_array().unwrap().len(), 2);
+    let (node, sentinel) = (started["master"].clone(), started["sentinels"][0].clone());
+    for (fault, mut answered) in [
+        (json!({"kind": "swallow", "direction": "both"}), false),
+        (json!({"kind": "answer", "text": "-ERR no\r\n"}), true),
+        (json!({"kind": "reroute", "to": sentinel, "next": 1}), true),
+        (json!({"kind": "delay", "ms": 1}), true),
+    ] {
+        let mut request = json!({"do": "fault", "node": node, "side": "clients"});
+        request.as_object_mut().unwrap().extend(fault.as_object().unwrap().clone());
+        let done = session.ask(request);
+        assert!(done["at_us"].is_i64(), "{done}");
+        let mut client = std::net::TcpStream::connect(node.as_str().unwrap()).unwrap();
+        client.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+        client.write_all(b"PING\r\n").unwrap();
+        answered ^= std::io::Read::read(&mut client, &mut [0; 16]).is_ok();
+        assert!(!answered, "{fault}");
+        assert_eq!(session.ask(json!({"do": "heal_faults"}))["ok"], true);
+    }
+    let traffic = session.ask(json!({"do": "traffic", "node": node}))["traffic"].clone();
+    assert_eq!(traffic["clients"]["total"], 4, "{traffic}");
+    for (wrong, says) in [
+        (json!({"kind": "explode"}), "explode"),
+        (json!({"kind": "swallow", "direction": "up"}), "up"),
+        (json!({"kind": "delay", "ms": 1, "after": 2}), "after"),
+        (json!({"kind": "reset", "side": "nobody"}), "side"),
+        (json!({"kind": "cut", "direction": "both", "after": 1}), "one direction"),
+    ] {
+        let mut request = json!({"do": "fault", "node": node});
+        request.as_object_mut().unwrap().extend(wrong.as_object().unwrap().clone());
+        let refused = session.ask(request);
+        assert_eq!(refused["ok"], false, "{wrong}");
+        assert!(refused["error"].as_str().unwrap().contains(says), "{refused}");
+    }
+    let parted = session.ask(json!({"do": "partition", "between": [[node], [sentinel]]}));
+    assert!(parted["at_us"].is_i64(), "{parted}");
+    assert_eq!(session.ask(json!({"do": "heal"}))["ok"], true);
+    let again = session.ask(json!({"do": "redeploy"}));
+    assert!(again["at_us"].is_i64(), "{again}");
+    let other = session.ask(json!({"do": "planned_failover", "master_name": "other"}));
+    assert_eq!(other["node"], started["more_masters"]["other"]["master"], "{other}");
+}
+
+#[test]
 fn sigkill_leaves_no_server_behind() {
     let (mut session, _) = Session::started("sigkill");
     assert_eq!(session.servers().len(), 3);

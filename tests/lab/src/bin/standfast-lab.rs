@@ -16,7 +16,7 @@ use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM},
     iterator::Signals,
 };
-use standfast_lab::{Lab, LabOptions, Publisher, Value, clean_up, now_us};
+use standfast_lab::{Fault, Lab, LabOptions, Publisher, Side, Value, clean_up, now_us};
 
 fn main() -> Result<()> {
     let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).context("listening to signals")?;
@@ -66,7 +66,28 @@ enum Request {
     Restart {
         node: SocketAddr,
     },
-    PlannedFailover {},
+    PlannedFailover {
+        master_name: Option<String>,
+    },
+    Fault(FaultRequest),
+    /// Without `node`: those of every server.
+    HealFaults {
+        node: Option<SocketAddr>,
+    },
+    Partition {
+        between: [Vec<SocketAddr>; 2],
+    },
+    Traffic {
+        node: SocketAddr,
+    },
+    Remonitor {
+        sentinel: SocketAddr,
+        node: SocketAddr,
+    },
+    /// Without `sentinels`: all of them.
+    Redeploy {
+        sentinels: Option<Vec<SocketAddr>>,
+    },
     Heal {},
     WaitHealthy {
         timeout_ms: Option<u64>,
@@ -112,7 +133,21 @@ struct StartRequest {
     password: Option<String>,
     sentinel_password: Option<String>,
     #[serde(default)]
+    proxied: bool,
+    #[serde(default)]
+    more_masters: Vec<String>,
+    #[serde(default)]
     server_args: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct FaultRequest {
+    node: SocketAddr,
+    side: Option<Side>,
+    next: Option<u32>,
+    /// Takes what is left, and refuses what it does not know.
+    #[serde(flatten)]
+    fault: Fault,
 }
 
 impl StartRequest {
@@ -127,6 +162,8 @@ impl StartRequest {
             master_name: self.master_name.unwrap_or(usual.master_name),
             password: self.password,
             sentinel_password: self.sentinel_password,
+            proxied: self.proxied,
+            more_masters: self.more_masters,
             server_args: self.server_args,
             server: usual.server,
         }
@@ -168,7 +205,16 @@ impl Session {
                     bail!("a lab runs already: `stop` it first");
                 }
                 let lab = Lab::start(start.options())?;
+                let others = &lab.options().more_masters;
+                let more: Result<Map<String, Json>> = others
+                    .iter()
+                    .map(|name| {
+                        let (url, nodes) = (lab.url_of(name), lab.nodes_of(name)?);
+                        Ok((name.clone(), json!({"url": url, "nodes": nodes, "master": lab.master_of(name)?})))
+                    })
+                    .collect();
                 let answer = json!({
+                    "more_masters": more?,
                     "url": lab.url(),
                     "sentinels": lab.sentinel_addrs(),
                     "nodes": lab.node_addrs(),
@@ -193,9 +239,34 @@ impl Session {
             }
             Request::Cont { node: None } => json!({"nodes": self.lab()?.cont_all()?}),
             Request::Restart { node } => json!({"node": node, "at_us": self.lab()?.restart(node)?}),
-            Request::PlannedFailover {} => {
+            Request::PlannedFailover { master_name } => {
                 let lab = self.lab()?;
-                json!({"node": lab.master()?, "at_us": lab.planned_failover()?})
+                let name = master_name.unwrap_or_else(|| lab.options().master_name.clone());
+                json!({"node": lab.master_of(&name)?, "at_us": lab.planned_failover_of(&name)?})
+            }
+            Request::Fault(FaultRequest { node, side, next, fault }) => {
+                let (lab, side) = (self.lab()?, side.unwrap_or(Side::All));
+                let at_us = match next {
+                    Some(connections) => lab.inject_next(node, connections, side, fault)?,
+                    None => lab.inject(node, side, fault)?,
+                };
+                json!({"node": node, "at_us": at_us})
+            }
+            Request::HealFaults { node: Some(node) } => {
+                json!({"node": node, "at_us": self.lab()?.heal_faults_of(node)?})
+            }
+            Request::HealFaults { node: None } => json!({"at_us": self.lab()?.heal_faults()?}),
+            Request::Partition { between: [some, others] } => {
+                json!({"at_us": self.lab()?.partition(&some, &others)?})
+            }
+            Request::Traffic { node } => json!({"node": node, "traffic": self.lab()?.traffic(node)?}),
+            Request::Remonitor { sentinel, node } => {
+                json!({"node": node, "at_us": self.lab()?.remonitor(sentinel, node)?})
+            }
+            Request::Redeploy { sentinels } => {
+                let lab = self.lab()?;
+                let sentinels = sentinels.unwrap_or_else(|| lab.sentinel_addrs().to_vec());
+                json!({"at_us": lab.redeploy(&sentinels)?})
             }
             Request::Heal {} => json!({"master": self.lab()?.heal()?}),
             Request::WaitHealthy { timeout_ms } => {
