@@ -223,7 +223,7 @@ impl NativeClient {
         })
     }
 
-    fn converter<'env>(&'env self, env: &'env Env) -> Converter<'env> {
+    fn converter<'env>(&'env self, env: &'env Env) -> Converter<'env, 'env> {
         Converter { env, makers: &self.makers, bytes: Bytes::Text }
     }
 }
