@@ -1,6 +1,7 @@
 //! What all languages must say alike, as data: `urls.json` and `misconfigurations.json`. Each language reads the same files with
 //! a small runner of its own; the Rust runners are in `tests/`.
 
+pub mod check;
 pub mod servers;
 
 use std::path::Path;
