@@ -1,4 +1,4 @@
-// The public API's types, written by hand and checked by test/types.test-d.ts.
+// The public API's types, written by hand (the options by `cargo xtask codegen`) and checked by test/types.test-d.ts.
 /// <reference types="node" />
 
 /** What may be sent: numbers are sent as JavaScript writes them. */
