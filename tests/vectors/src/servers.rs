@@ -138,8 +138,11 @@ fn quiet_listener() -> TcpListener {
     }
 }
 
-/// Everybody who connects and says something is told this, and then the connection ends; or, if there is nothing to say, stays.
-fn stand_in(text: &'static [u8]) -> SocketAddr {
+/// The address of a server that is none: everybody who connects and says something is told this, and then the connection ends; or, if there is nothing to say, stays.
+///
+/// # Panics
+/// Without a port.
+pub fn stand_in(text: &'static [u8]) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     let at = address(&listener);
     thread::spawn(move || {
@@ -160,8 +163,11 @@ fn answer(mut stream: TcpStream, text: &[u8]) {
     }
 }
 
-/// A listener whose queue is full: the kernel swallows every further SYN.
-fn black_hole() -> (SocketAddr, Vec<TcpStream>, TcpListener) {
+/// An address that swallows every further SYN, because the queue of its listener is full; and what must live as long.
+///
+/// # Panics
+/// When the system lets no such listener be made.
+pub fn black_hole() -> (SocketAddr, Vec<TcpStream>, TcpListener) {
     let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
     rustix::net::bind(&socket, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("a port");
     rustix::net::listen(&socket, 0).expect("it listens");
