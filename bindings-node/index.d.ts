@@ -1,5 +1,8 @@
 // The public API's types, written by hand (the options by `cargo xtask codegen`) and checked by test/types.test-d.ts.
 /// <reference types="node" />
+import type { Commands } from './commands';
+
+export type { Commands, Integer, Many, Numeric, Pairs, Text } from './commands';
 
 /** What may be sent: numbers are sent as JavaScript writes them. */
 export type Argument = string | number | bigint | Uint8Array;
@@ -57,6 +60,8 @@ export interface ConnectOptions {
   blockingGrace?: number | string;
   /** Whether a command waits while there is no master. Default: wait. */
   whenUnavailable?: 'wait' | 'fail';
+  /** The version of RESP: 3, or 2 with servers that do not know it (`auto`), or one of them only. Default: auto. */
+  protocol?: 'auto' | '2' | '3' | 2 | 3;
   /** Commands that may wait at once. Default: 10000. */
   maxPending?: number;
   /** Bytes of commands that may wait at once. Default: 67108864. */
@@ -103,8 +108,6 @@ export interface ConnectOptions {
   clientName?: string;
   /** Which hops are encrypted. Default: none. Reserved: this version takes the default only. */
   tls?: 'none' | 'data' | 'sentinel' | 'both';
-  /** The version of RESP; this version speaks 3. Default: auto. Reserved: this version takes the default only. */
-  protocol?: 'auto' | '2' | '3';
   /** The library's name and version that servers show in CLIENT LIST. Reserved: this version takes the default only. */
   clientInfo?: string;
   /** Back-off before the first retry. Default: 0s. Reserved: this version takes the default only. Milliseconds, or text such as '5s'. */
@@ -136,17 +139,6 @@ export interface CommandOptions<Buffers extends boolean = boolean> {
   /** Strings in the reply become Buffers. Without it, bytes that are not UTF-8 become U+FFFD. */
   buffers?: Buffers;
   signal?: AbortSignal;
-}
-
-export interface SetOptions extends CommandOptions {
-  /** Expires after so many seconds. */
-  ex?: number | bigint;
-  /** Expires after so many milliseconds. */
-  px?: number | bigint;
-  /** Only if the key does not exist. */
-  nx?: boolean;
-  /** Only if the key exists. */
-  xx?: boolean;
 }
 
 export interface SubscribeOptions<Buffers extends boolean = boolean> {
@@ -278,9 +270,13 @@ export interface Status {
     tilt: boolean;
   }[];
   links: { kind: string; address: string; generation: number }[];
+  minority: string;
   pending: number;
   counters: Record<string, number>;
 }
+
+/** And a method for each command: see commands.d.ts. */
+export interface Client extends Commands {}
 
 export class Client {
   private constructor();
@@ -289,12 +285,6 @@ export class Client {
   /** Any command, with options. */
   command(args: readonly Argument[], options: CommandOptions & { buffers: true }): Promise<Reply<Buffer>>;
   command(args: readonly Argument[], options?: CommandOptions<false>): Promise<Reply>;
-  get(key: Argument, options: CommandOptions & { buffers: true }): Promise<Buffer | null>;
-  get(key: Argument, options?: CommandOptions<false>): Promise<string | null>;
-  /** 'OK', or null when `nx` or `xx` forbade it. */
-  set(key: Argument, value: Argument, options?: SetOptions): Promise<'OK' | null>;
-  /** The number of receivers on the master. */
-  publish(channel: Argument, payload: Argument, options?: CommandOptions): Promise<number>;
   /** Returns at once; the server's confirmation is `ready()`. */
   subscribe(channels: Argument | readonly Argument[], options: SubscribeOptions & { buffers: true }): Subscription<Buffer>;
   subscribe(channels: Argument | readonly Argument[], options?: SubscribeOptions<false>): Subscription;

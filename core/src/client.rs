@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use redis::{RedisFuture, Value};
+use tracing::Instrument;
 
 use crate::blocking::Blocking;
 use crate::command::Request;
@@ -55,11 +56,13 @@ impl Client {
         let events = shared.events();
         let supervised = Arc::clone(&shared);
         let watches = Arc::clone(process.watches());
-        runtime.spawn(async move {
+        let span = tracing::info_span!(target: "standfast", "client", name = shared.client_name);
+        let supervision = async move {
             supervise(Arc::clone(&supervised), watches).await;
             supervised.settle_queues().await;
             supervised.done.ring();
-        });
+        };
+        runtime.spawn(supervision.instrument(span));
         Ok(Client { handle: Arc::new(ClientHandle { shared, process: Mutex::new(Some(process)), events }) })
     }
 

@@ -1,6 +1,7 @@
 //! What happened, as a stream: each client keeps its last events in a ring that any number of readers follow.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -135,6 +136,44 @@ struct LogState {
     readers: Vec<Weak<Reader>>,
 }
 
+/// Every event is a log record, too.
+fn log(event: &Event) {
+    let (kind, generation, details) = (event.kind.as_str(), event.generation, Details(&event.details));
+    match event.kind {
+        EventKind::AuthFailed => tracing::error!(target: "standfast", generation, %details, "{kind}"),
+        EventKind::NotReady
+        | EventKind::LinkLost
+        | EventKind::SentinelDown
+        | EventKind::Tilt
+        | EventKind::EpochReset
+        | EventKind::SwitchCorrected
+        | EventKind::SubscriptionGap
+        | EventKind::SubscriptionDropped
+        | EventKind::QueueFull => tracing::warn!(target: "standfast", generation, %details, "{kind}"),
+        _ => tracing::info!(target: "standfast", generation, %details, "{kind}"),
+    }
+}
+
+/// Details on one line. Events carry no secrets and no arguments of commands.
+struct Details<'a>(&'a [(&'static str, Tree)]);
+
+impl fmt::Display for Details<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (name, value)) in self.0.iter().enumerate() {
+            let comma = if at == 0 { "" } else { ", " };
+            match value {
+                Tree::Text(text) => write!(f, "{comma}{name}: {text}")?,
+                Tree::Nil => write!(f, "{comma}{name}: unknown")?,
+                Tree::Bool(yes) => write!(f, "{comma}{name}: {yes}")?,
+                Tree::Int(number) => write!(f, "{comma}{name}: {number}")?,
+                Tree::Duration(length) => write!(f, "{comma}{name}: {length:?}")?,
+                other => write!(f, "{comma}{name}: {other:?}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
 impl EventLog {
     /// Record an event. `seq` and `at` are given here.
     pub(crate) fn record(
@@ -149,7 +188,7 @@ impl EventLog {
             return;
         }
         let event = Event { seq: state.next_seq, at: SystemTime::now(), kind, generation, epoch, details };
-        tracing::debug!(target: "standfast", kind = kind.as_str(), generation, "event");
+        log(&event);
         state.next_seq += 1;
         state.ring.push_back(Arc::new(event));
         if state.ring.len() > RING {

@@ -11,11 +11,13 @@ mod client;
 mod command;
 mod completion;
 mod config;
+mod counters;
 mod driver;
 mod error;
 mod event;
 mod known;
 mod link;
+mod log;
 mod node;
 mod sentinel;
 mod shared;
@@ -33,10 +35,11 @@ pub use command::Request;
 pub use completion::{Completion, Queue};
 pub use config::{
     Config, ConnectPolicy, Credentials, HostPort, MinorityPolicy, Mode, OptionKind, OptionScope, OptionSpec,
-    OptionValue, Options, OverflowPolicy, Secret, UnavailablePolicy,
+    OptionValue, Options, OverflowPolicy, ProtocolPolicy, Secret, UnavailablePolicy,
 };
 pub use error::{Cause, Error, ErrorKind, Phase, Result, Retry, Step};
 pub use event::{Event, EventKind, Events};
+pub use log::{LogLevel, LogRecord, Logs};
 pub use redis::Value;
 pub use status::{ClientState, LinkStatus, Node, Opinion, SentinelStatus, Status};
 pub use subscription::{Channels, Dropped, Gap, Item, Message, Subscription};

@@ -1,7 +1,7 @@
 //! What drivers and the supervisor of one client share: the gate, the present master, the register of links, the desired
 //! subscriptions, and what is told about them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +16,7 @@ use crate::client::Timeout;
 use crate::command::Request;
 use crate::command::facts::Blocks;
 use crate::config::{Config, HostPort, Mode};
+use crate::counters::{Counter, Counters};
 use crate::driver::admission::{Admission, Place};
 use crate::driver::doubt::Doubts;
 use crate::driver::gate::{Gate, GateWord};
@@ -70,8 +71,8 @@ pub(crate) struct Shared {
     known: Mutex<Known>,
     master: Mutex<Option<Arc<Master>>>,
     failure: Mutex<Option<Error>>,
-    drained: Mutex<Option<SystemTime>>,
-    counters: Mutex<BTreeMap<&'static str, u64>>,
+    heard_until: Mutex<Option<SystemTime>>,
+    pub(crate) counters: Counters,
     runtimes: Mutex<HashMap<tokio::runtime::Id, Jobs>>,
     /// Commands of completion queues that run at this moment.
     queued: AtomicU64,
@@ -111,8 +112,8 @@ impl Shared {
             known: Mutex::new(known),
             master: Mutex::default(),
             failure: Mutex::default(),
-            drained: Mutex::default(),
-            counters: Mutex::default(),
+            heard_until: Mutex::default(),
+            counters: Counters::default(),
             runtimes: Mutex::default(),
             queued: AtomicU64::new(0),
             unqueued: Notify::new(),
@@ -131,7 +132,7 @@ impl Shared {
         self.check_process()?;
         request.check()?;
         let place = self.admission.enter(request.bytes().len(), &self.config.options);
-        if place.is_err() && self.count("queue_full") == 1 {
+        if place.is_err() && self.counters.count(Counter::QueueFull) == 1 {
             self.announce(EventKind::QueueFull, Vec::new());
         }
         place
@@ -230,16 +231,14 @@ impl Shared {
         self.doubts.raise(generation);
     }
 
-    pub(crate) fn count_retry(&self) {
-        self.count("retries");
-    }
-
-    /// Count, and give the new count.
-    pub(crate) fn count(&self, name: &'static str) -> u64 {
-        let mut counters = lock(&self.counters);
-        let counter = counters.entry(name).or_default();
-        *counter += 1;
-        *counter
+    /// Count how a command ended. Only what ended badly costs anything.
+    pub(crate) fn note<T>(&self, result: Result<T>) -> Result<T> {
+        match &result {
+            Err(error) if error.kind() == ErrorKind::MaybeExecuted => _ = self.counters.count(Counter::MaybeExecuted),
+            Err(error) if error.kind() == ErrorKind::Timeout => _ = self.counters.count(Counter::Timeouts),
+            _ => {}
+        }
+        result
     }
 
     pub(crate) fn announce(&self, kind: EventKind, details: Vec<(&'static str, Tree)>) {
@@ -257,12 +256,13 @@ impl Shared {
         look(&mut lock(&self.known))
     }
 
-    pub(crate) fn subscriber_drained(&self) -> Option<SystemTime> {
-        *lock(&self.drained)
+    /// What was published until then has certainly reached the subscriptions.
+    pub(crate) fn heard_until(&self) -> Option<SystemTime> {
+        *lock(&self.heard_until)
     }
 
-    pub(crate) fn set_subscriber_drained(&self, at: SystemTime) {
-        *lock(&self.drained) = Some(at);
+    pub(crate) fn set_heard_until(&self, at: SystemTime) {
+        *lock(&self.heard_until) = Some(at);
     }
 
     /// Give a job to the driver of the current runtime.
@@ -318,7 +318,6 @@ impl Shared {
     pub(crate) fn status(&self) -> Status {
         let GateWord { state, generation } = self.gate.load();
         let links = self.links.status();
-        let counters = lock(&self.counters).iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
         let known = lock(&self.known);
         Status {
             state,
@@ -330,8 +329,9 @@ impl Shared {
             nodes: known.nodes(),
             sentinels: known.sentinels(),
             links,
+            minority: self.config.options.minority,
             pending: self.admission.commands(),
-            counters,
+            counters: self.counters.all(),
         }
     }
 }

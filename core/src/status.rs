@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use crate::config::HostPort;
+use crate::config::{HostPort, MinorityPolicy};
 use crate::tree::Tree;
 
 /// The state of a client.
@@ -57,6 +57,8 @@ pub struct Status {
     pub sentinels: Vec<SentinelStatus>,
     /// The links that are open at this moment.
     pub links: Vec<LinkStatus>,
+    /// What is believed when fewer than a majority of the known sentinels answer.
+    pub minority: MinorityPolicy,
     /// Commands that are being waited for.
     pub pending: u64,
     /// Counters since the client was opened.
@@ -146,6 +148,7 @@ impl Status {
             nodes,
             sentinels,
             links,
+            minority,
             pending,
             counters,
         } = self;
@@ -159,6 +162,7 @@ impl Status {
             ("nodes", Tree::List(nodes.iter().map(Node::to_tree).collect())),
             ("sentinels", Tree::List(sentinels.iter().map(SentinelStatus::to_tree).collect())),
             ("links", Tree::List(links.iter().map(LinkStatus::to_tree).collect())),
+            ("minority", minority.to_string().into()),
             ("pending", (*pending).into()),
             ("counters", Tree::Table(counters.iter().map(|(name, n)| (name.clone(), (*n).into())).collect())),
         ])

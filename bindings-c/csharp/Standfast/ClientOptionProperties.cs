@@ -96,6 +96,12 @@ namespace Standfast
             set { this["when_unavailable"] = value; }
         }
 
+        /// <summary>The version of RESP: 3, or 2 with servers that do not know it (`auto`), or one of them only. Default: auto. One of: auto, 2, 3.</summary>
+        public string Protocol
+        {
+            set { this["protocol"] = value; }
+        }
+
         /// <summary>Commands that may wait at once. Default: 10000.</summary>
         public long MaxPending
         {
@@ -232,12 +238,6 @@ namespace Standfast
         public string Tls
         {
             set { this["tls"] = value; }
-        }
-
-        /// <summary>The version of RESP; this version speaks 3. Default: auto. Reserved: this version takes the default only. One of: auto, 2, 3.</summary>
-        public string Protocol
-        {
-            set { this["protocol"] = value; }
         }
 
         /// <summary>The library's name and version that servers show in CLIENT LIST. Reserved: this version takes the default only.</summary>

@@ -177,8 +177,7 @@ internal static class VectorTests
 
     private static IEnumerable<Fields> Urls()
     {
-        var file = Path.Combine(Lab.Repository(), "tests/vectors/urls.json");
-        return ((List<object>)((Fields)Json.Read(File.ReadAllText(file)))["vectors"]).Cast<Fields>();
+        return ((List<object>)((Fields)Json.File("tests/vectors/urls.json"))["vectors"]).Cast<Fields>();
     }
 
     private static string Text(Fields fields, string name)

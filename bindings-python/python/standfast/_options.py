@@ -45,6 +45,8 @@ class Options(TypedDict, total=False):
     """Time that a blocking command gets beyond its own. Default: 1s."""
     when_unavailable: Literal["wait", "fail"] | None
     """Whether a command waits while there is no master. Default: wait."""
+    protocol: Literal["auto", "2", "3", 2, 3] | None
+    """The version of RESP: 3, or 2 with servers that do not know it (``auto``), or one of them only. Default: auto."""
     max_pending: int | None
     """Commands that may wait at once. Default: 10000."""
     max_pending_bytes: int | None
@@ -91,8 +93,6 @@ class Options(TypedDict, total=False):
     """The name that servers show in CLIENT LIST. Default: standfast:<lang>:<version>."""
     tls: Literal["none", "data", "sentinel", "both"] | None
     """Which hops are encrypted. Default: none. Reserved: this version takes the default only."""
-    protocol: Literal["auto", "2", "3"] | None
-    """The version of RESP; this version speaks 3. Default: auto. Reserved: this version takes the default only."""
     client_info: str | None
     """The library's name and version that servers show in CLIENT LIST. Reserved: this version takes the default only."""
     retry_backoff_first: Seconds | None

@@ -8,7 +8,7 @@ mod url;
 
 pub use options::{
     ConnectPolicy, MinorityPolicy, OptionKind, OptionScope, OptionSpec, OptionValue, Options, OverflowPolicy,
-    UnavailablePolicy,
+    ProtocolPolicy, UnavailablePolicy,
 };
 pub use secret::Secret;
 

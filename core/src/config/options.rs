@@ -30,10 +30,22 @@ pub enum UnavailablePolicy {
     Fail,
 }
 
-/// What is believed when fewer than a majority of the known sentinels answer.
+/// The version of RESP that is spoken with servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProtocolPolicy {
+    /// RESP3, and RESP2 with servers that do not know it.
+    Auto,
+    /// RESP2, whatever a server knows.
+    Resp2,
+    /// RESP3, and nothing with servers that do not know it.
+    Resp3,
+}
+
+/// What is believed when fewer than a majority of the known sentinels answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MinorityPolicy {
     /// Those that answer.
+    #[default]
     Accept,
     /// Nobody: no master is chosen, until a majority answers. A master in use stays in use.
     Refuse,
@@ -291,7 +303,12 @@ macro_rules! choice {
             type Range = ();
             const KIND: OptionKind = OptionKind::Choice(&[$($word),*]);
             fn read(name: &str, value: OptionValue, (): &()) -> Result<Self> {
-                match value.into_text(name)?.as_str() {
+                let word = match value {
+                    // `protocol=2` is written as a number where the language has them.
+                    OptionValue::Int(number) => number.to_string(),
+                    other => other.into_text(name)?,
+                };
+                match word.as_str() {
                     $($word => Ok($type::$variant),)*
                     _ => Err(invalid(name, concat!("takes one of:" $(, " ", $word)*))),
                 }
@@ -314,6 +331,7 @@ macro_rules! choice {
 
 choice!(ConnectPolicy { "wait" => Wait, "background" => Background });
 choice!(UnavailablePolicy { "wait" => Wait, "fail" => Fail });
+choice!(ProtocolPolicy { "auto" => Auto, "2" => Resp2, "3" => Resp3 });
 choice!(MinorityPolicy { "accept" => Accept, "refuse" => Refuse });
 choice!(OverflowPolicy { "drop_oldest" => DropOldest, "drop_newest" => DropNewest, "close" => Close });
 
@@ -396,6 +414,7 @@ options! {
     command_timeout: Duration = secs(5), "5s", (ms(1), DAY), "Time for a command, from the call to its reply.", call;
     blocking_grace: Duration = secs(1), "1s", (ms(0), DAY), "Time that a blocking command gets beyond its own.";
     when_unavailable: UnavailablePolicy = UnavailablePolicy::Wait, "wait", (), "Whether a command waits while there is no master.";
+    protocol: ProtocolPolicy = ProtocolPolicy::Auto, "auto", (), "The version of RESP: 3, or 2 with servers that do not know it (`auto`), or one of them only.";
     max_pending: u64 = 10_000, "10000", (1, 100_000_000), "Commands that may wait at once.";
     max_pending_bytes: u64 = 64 << 20, "67108864", (1024, 1 << 40), "Bytes of commands that may wait at once.";
     pool_size: u64 = 64, "64", (1, 10_000), "Links for waiting threads.";
@@ -453,18 +472,11 @@ const ADDRESS: [OptionSpec; 6] = [
 ];
 
 /// The options of later versions. Whoever builds one moves its line.
-const RESERVED: [OptionSpec; 12] = {
+const RESERVED: [OptionSpec; 11] = {
     use OptionKind::{Choice, Count, Duration, Text};
     use OptionScope::{Call, Client, Subscription};
     [
         reserved("tls", Choice(&["none", "data", "sentinel", "both"]), "none", Client, "Which hops are encrypted."),
-        reserved(
-            "protocol",
-            Choice(&["auto", "2", "3"]),
-            "auto",
-            Client,
-            "The version of RESP; this version speaks 3.",
-        ),
         reserved("client_info", Text, "", Client, "The library's name and version that servers show in CLIENT LIST."),
         reserved("retry_backoff_first", Duration, "0s", Client, "Back-off before the first retry."),
         reserved("read_from", Choice(&["master", "replica", "any"]), "master", Call, "Which nodes reads may go to."),
@@ -593,7 +605,7 @@ mod tests {
     #[test]
     fn what_is_reserved_is_refused_and_never_ignored() {
         for (spec, value) in
-            RESERVED.iter().zip(["both", "2", "mine", "1s", "replica", "2", "5s", "probe", "1s", "30s", "10s", "2"])
+            RESERVED.iter().zip(["both", "mine", "1s", "replica", "2", "5s", "probe", "1s", "30s", "10s", "2"])
         {
             let error = Options::default().set(spec.name, OptionValue::from(value)).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidOption);

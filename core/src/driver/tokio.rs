@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use redis::Value;
 use tokio::net::TcpStream;
@@ -18,9 +18,10 @@ use crate::command::Request;
 use crate::command::facts::Blocks;
 use crate::command::outcome::{self, Again, End, Verdict};
 use crate::config::UnavailablePolicy;
+use crate::counters::Counter;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::link::engine::{Engine, Incoming};
-use crate::link::handshake;
+use crate::link::handshake::{self, Handshake, Hop};
 use crate::link::socket;
 use crate::link::talk::bounds;
 use crate::shared::{Limit, Master, Shared};
@@ -30,6 +31,9 @@ use crate::sync::lock;
 
 /// Bytes that may be queued ahead of the kernel; more waits where it can still be given up.
 const OUTPUT_AHEAD: usize = 1 << 20;
+
+/// The kind of the links on which blocking commands wait.
+const BLOCKING: &str = "blocking";
 
 /// Where the jobs of one runtime go.
 pub(crate) type Jobs = mpsc::UnboundedSender<Job>;
@@ -102,6 +106,10 @@ pub(crate) async fn execute(
     limit: Limit,
     ticket: Arc<Ticket>,
 ) -> Result<Vec<Value>> {
+    shared.note(try_execute(shared, request, limit, ticket).await)
+}
+
+async fn try_execute(shared: &Arc<Shared>, request: Request, limit: Limit, ticket: Arc<Ticket>) -> Result<Vec<Value>> {
     let _place = shared.enter(&request)?;
     let word = shared.gate.load();
     match word.state {
@@ -122,7 +130,7 @@ pub(crate) async fn execute(
         let (jobs, queue) = mpsc::unbounded_channel();
         // The only job of its driver; the channel closes behind it.
         let _ = jobs.send(job);
-        tokio::spawn(Driver::new(shared, queue, "blocking").run());
+        tokio::spawn(Driver::new(shared, queue, BLOCKING).run());
     }
     let answer = match limit.deadline {
         Some(deadline) => tokio::time::timeout_at(deadline.into(), answer).await,
@@ -176,6 +184,8 @@ struct Link {
     generation: u64,
     /// In the order of the engine's unanswered requests.
     in_flight: VecDeque<Job>,
+    /// When a byte came last, or the first reply began to be owed.
+    heard_at: Instant,
     _registered: Registered,
 }
 
@@ -288,25 +298,35 @@ impl Driver {
             engine: Engine::new(bounds(options)),
             generation: master.generation,
             in_flight: VecDeque::new(),
+            heard_at: Instant::now(),
             _registered: registered,
         };
-        let (bytes, replies) =
-            handshake::requests(&self.shared.config.data, &self.shared.client_name, self.shared.config.db);
-        link.engine.push(0, &bytes, replies);
-        let values = match tokio::time::timeout_at(until, link.greet()).await {
-            Ok(values) => values?,
-            Err(_) => {
-                return Err(Error::new(
-                    ErrorKind::ConnectFailed,
-                    format!("{} did not answer HELLO in time", master.node),
-                ));
+        let (config, name) = (&self.shared.config, &self.shared.client_name);
+        let mut handshake = Handshake::new(Hop::Data, options.protocol, &config.data, name, config.db);
+        loop {
+            let (bytes, replies) = handshake.request();
+            link.engine.push(0, &bytes, replies);
+            let values = match tokio::time::timeout_at(until, link.greet()).await {
+                Ok(values) => values?,
+                Err(_) => {
+                    return Err(Error::new(
+                        ErrorKind::ConnectFailed,
+                        format!("{} did not answer HELLO in time", master.node),
+                    ));
+                }
+            };
+            if let Some(hello) = handshake.answer(&values)? {
+                link.engine.speaks(hello.protocol);
+                return handshake::prove_master(&master.node, &hello).map(|()| link);
             }
-        };
-        handshake::prove_master(&master.node, &values).map(|()| link)
+        }
     }
 
     /// Use the link until it ends, its master is replaced, or the client is closed.
     async fn drive(&mut self, mut link: Link) {
+        let patience = self.shared.config.options.heartbeat_timeout;
+        let mut look = tokio::time::interval(patience / 4);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let end = loop {
             self.gate.borrow_and_update();
             let word = self.shared.gate.load();
@@ -348,6 +368,11 @@ impl Driver {
                 }
                 _ = self.gate.changed() => Ok(()),
                 () = sleep_until(hold), if hold.is_some() => Ok(()),
+                // A blocking command owes its reply for as long as it pleases; its node is watched by the control link.
+                _ = look.tick(), if self.kind != BLOCKING => match link.is_silent(patience) {
+                    true => Err(socket::silent(patience)),
+                    false => Ok(()),
+                },
             };
             if let Err(error) = outcome {
                 break error;
@@ -362,7 +387,10 @@ impl Driver {
         while link.engine.in_flight() < most && link.engine.output().len() < OUTPUT_AHEAD {
             let Some(job) = self.again.pop_front().or_else(|| self.pending.pop_front()) else { return };
             if job.ticket.send() {
-                link.engine.push(0, job.request.bytes(), job.request.replies());
+                if link.in_flight.is_empty() {
+                    link.heard_at = Instant::now();
+                }
+                link.engine.push_shaped(0, job.request.bytes(), job.request.replies(), job.request.shape());
                 link.in_flight.push_back(job);
             }
         }
@@ -376,6 +404,7 @@ impl Driver {
                     return Err(socket::ended());
                 }
                 Ok(count) => {
+                    link.heard_at = Instant::now();
                     link.engine.feed(&buffer[..count]);
                     while let Some(incoming) = link.engine.next()? {
                         if let Incoming::Replies { values, .. } = incoming
@@ -398,7 +427,7 @@ impl Driver {
                 let _ = job.reply.send(result);
             }
             Verdict::Again(again) => {
-                self.shared.count_retry();
+                self.shared.counters.count(Counter::Retries);
                 if again.doubts_master() {
                     self.shared.doubt_role(generation);
                 }
@@ -430,6 +459,11 @@ impl Driver {
 }
 
 impl Link {
+    /// A reply is owed, and for so long not a single byte came.
+    fn is_silent(&self, patience: Duration) -> bool {
+        !self.in_flight.is_empty() && self.heard_at.elapsed() > patience
+    }
+
     fn write(&mut self) -> Result<()> {
         while !self.engine.output().is_empty() {
             match self.stream.try_write(self.engine.output()) {

@@ -16,9 +16,10 @@ use crate::command::Request;
 use crate::command::facts::Blocks;
 use crate::command::outcome::{self, Again, End, Verdict};
 use crate::config::UnavailablePolicy;
+use crate::counters::Counter;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::link::engine::{Engine, Incoming};
-use crate::link::handshake;
+use crate::link::handshake::{self, Handshake, Hop};
 use crate::link::socket;
 use crate::link::talk::bounds;
 use crate::shared::{Limit, Master, Shared};
@@ -42,6 +43,8 @@ pub(crate) struct WaitingLink {
 #[derive(Clone, Copy)]
 struct Patience<'a> {
     limit: Limit,
+    /// How long a reply may be owed without a byte; `None` for blocking commands, which owe it as long as they please.
+    silence: Option<Duration>,
     interrupt: Interrupt<'a>,
 }
 
@@ -77,9 +80,14 @@ pub(crate) fn execute(
     limit: Limit,
     interrupt: Interrupt<'_>,
 ) -> Result<Vec<Value>> {
+    shared.note(try_execute(shared, request, limit, interrupt))
+}
+
+fn try_execute(shared: &Shared, request: &Request, limit: Limit, interrupt: Interrupt<'_>) -> Result<Vec<Value>> {
     let options = &shared.config.options;
     let _place = shared.enter(request)?;
-    let patience = Patience { limit, interrupt };
+    let silence = (request.blocks() == Blocks::No).then_some(options.heartbeat_timeout);
+    let patience = Patience { limit, silence, interrupt };
     let stopped = |stop: Stop, sent: bool, phase: Phase, refused: Option<&Again>| match stop {
         Stop::Interrupted => outcome::cancelled(request, sent),
         Stop::Expired => match refused.and_then(Again::at_deadline) {
@@ -141,7 +149,7 @@ pub(crate) fn execute(
             Verdict::Again(again) => {
                 drop(link);
                 drop(turn);
-                shared.count_retry();
+                shared.counters.count(Counter::Retries);
                 if again.doubts_master() {
                     shared.doubt_role(word.generation);
                 }
@@ -218,15 +226,25 @@ impl WaitingLink {
             buffer: vec![0; 16 << 10].into_boxed_slice(),
             _registered: registered,
         };
-        let (bytes, replies) = handshake::requests(&shared.config.data, &shared.client_name, shared.config.db);
-        link.engine.push(0, &bytes, replies);
         let total = left;
-        let patience = Patience { limit: Limit { deadline: Some(until), total }, interrupt: patience.interrupt };
-        match link.exchange(patience) {
-            Ok(Ok(values)) => handshake::prove_master(&master.node, &values).map(|()| link),
-            Ok(Err(error)) => Err(error),
-            Err(_) => {
-                Err(Error::new(ErrorKind::ConnectFailed, format!("{} did not answer HELLO in time", master.node)))
+        let patience = Patience { limit: Limit { deadline: Some(until), total }, silence: None, ..patience };
+        let mut handshake =
+            Handshake::new(Hop::Data, options.protocol, &shared.config.data, &shared.client_name, shared.config.db);
+        loop {
+            let (bytes, replies) = handshake.request();
+            link.engine.push(0, &bytes, replies);
+            let values = match link.exchange(patience) {
+                Ok(values) => values?,
+                Err(_) => {
+                    return Err(Error::new(
+                        ErrorKind::ConnectFailed,
+                        format!("{} did not answer HELLO in time", master.node),
+                    ));
+                }
+            };
+            if let Some(hello) = handshake.answer(&values)? {
+                link.engine.speaks(hello.protocol);
+                return handshake::prove_master(&master.node, &hello).map(|()| link);
             }
         }
     }
@@ -242,7 +260,7 @@ impl WaitingLink {
         request: &Request,
         patience: Patience<'_>,
     ) -> std::result::Result<End, (Stop, bool)> {
-        self.engine.push(1, request.bytes(), request.replies());
+        self.engine.push_shaped(1, request.bytes(), request.replies(), request.shape());
         match self.exchange(patience) {
             Ok(Ok(values)) => {
                 let stale = shared.gate.load().generation != self.generation;
@@ -265,6 +283,8 @@ impl WaitingLink {
                 Err(error) => return Ok(Err(socket::lost(&error))),
             }
         }
+        // Since the first look that found nothing: the clock is not read for replies that come at once.
+        let mut quiet_since = None;
         loop {
             match self.engine.next() {
                 Ok(Some(Incoming::Replies { values, .. })) => return Ok(Ok(values)),
@@ -277,8 +297,17 @@ impl WaitingLink {
             }
             match (&*self.stream).read(&mut self.buffer) {
                 Ok(0) => return Ok(Err(socket::ended())),
-                Ok(count) => self.engine.feed(&self.buffer[..count]),
-                Err(error) if is_pause(&error) => patience.check()?,
+                Ok(count) => {
+                    quiet_since = None;
+                    self.engine.feed(&self.buffer[..count]);
+                }
+                Err(error) if is_pause(&error) => {
+                    patience.check()?;
+                    let quiet = quiet_since.get_or_insert_with(Instant::now).elapsed();
+                    if let Some(silence) = patience.silence.filter(|silence| quiet > *silence) {
+                        return Ok(Err(socket::silent(silence)));
+                    }
+                }
                 Err(error) => return Ok(Err(socket::lost(&error))),
             }
         }

@@ -43,6 +43,11 @@ pub(crate) fn ended() -> Error {
     Error::new(ErrorKind::Disconnected, "the server closed the connection")
 }
 
+/// A reply is owed, and nothing at all comes: the peer may have vanished without a word.
+pub(crate) fn silent(since: Duration) -> Error {
+    Error::new(ErrorKind::Disconnected, format!("a reply has been owed for {} ms without a byte", since.as_millis()))
+}
+
 fn connect_failed(addr: SocketAddr, error: &std::io::Error) -> Error {
     Error::new(ErrorKind::ConnectFailed, format!("connecting to {addr}: {error}"))
 }

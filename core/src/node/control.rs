@@ -14,11 +14,15 @@ use crate::link::talk::Talk;
 use crate::sentinel::topology::{Input, Proof};
 use crate::sentinel::watch::Report;
 
+/// How long a node whose heartbeat was not answered has for the greeting of another link: a slow master is not a dead one.
+const SECOND_LOOK: Duration = Duration::from_secs(1);
 /// A link that ends sooner after its beginning is not worth another one.
 const WORTH_ANOTHER: Duration = Duration::from_secs(1);
 
 /// How the guard of a link ended.
 enum End {
+    /// There is no link.
+    Lost(String),
     /// The connection was closed by the other side, or broke.
     Closed(String),
     /// Its heartbeat was not answered.
@@ -29,23 +33,28 @@ enum End {
 
 /// Guard the master of this generation until it is lost, or stops being the master.
 ///
-/// A link that is closed is no proof: somebody may have killed just this one. Only a node that refuses the next one, or
-/// closes that at once as well, is lost.
+/// A link that is closed is no proof: somebody may have killed just this one. Neither is one that is silent: it may have been
+/// cut without a word. Only a node that refuses the next link, closes that at once as well, or leaves it unanswered, is lost.
 pub(crate) async fn guard(prober: Prober, node: HostPort, generation: u64, reports: mpsc::Sender<Report>) {
     let input = loop {
         let begun = Instant::now();
-        let why = match prober.open(&node).await {
-            Err(cause) => cause.text,
-            Ok((talk, role)) => match watch(&prober, talk, role).await {
-                End::Closed(_) if begun.elapsed() >= WORTH_ANOTHER => continue,
-                End::Closed(why) => why,
-                End::Silent => "its heartbeat was not answered".to_owned(),
-                End::NotMaster(role, socket) => {
-                    break Input::Role { node, role, proof: Proof { socket, not_before: None } };
-                }
-            },
+        let open = match prober.open(&node).await {
+            Ok((talk, role)) => watch(&prober, talk, role).await,
+            Err(cause) => End::Lost(cause.text),
         };
-        break Input::MasterLost { generation, why };
+        break match open {
+            End::Closed(_) if begun.elapsed() >= WORTH_ANOTHER => continue,
+            End::Closed(why) | End::Lost(why) => Input::MasterLost { generation, why },
+            End::NotMaster(role, socket) => Input::Role { node, role, proof: Proof { socket, not_before: None } },
+            End::Silent => {
+                // The sentinels may know more by now.
+                let _ = reports.send(Report::Input(Input::MasterSilent { generation })).await;
+                if let Ok(Ok(_)) = tokio::time::timeout(SECOND_LOOK, prober.open(&node)).await {
+                    continue;
+                }
+                Input::MasterLost { generation, why: "its heartbeat was not answered".to_owned() }
+            }
+        };
     };
     let _ = reports.send(Report::Input(input)).await;
 }

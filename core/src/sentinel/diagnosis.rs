@@ -73,6 +73,7 @@ fn of_nodes(causes: &[Cause]) -> Error {
     let text = match kind {
         ErrorKind::MasterAuthRequired => "the master asks for a password (user:password@ in the URL)",
         ErrorKind::MasterAuthFailed => "the master refuses the user or password",
+        ErrorKind::AuthNotExpected => "the master has no password, and was given one",
         ErrorKind::InvalidOption => "the master refuses the database",
         ErrorKind::NoPermission => "the master does not allow this user to connect",
         ErrorKind::NotMaster if mistake.is_some() => "what answers cannot be used as a master",
@@ -150,6 +151,7 @@ fn complaint_of_sentinels(kind: ErrorKind) -> &'static str {
         ErrorKind::NotASentinel => "what answers at the addresses of the sentinels is not a sentinel",
         ErrorKind::SentinelAuthRequired => "the sentinels ask for a password (option sentinel_password)",
         ErrorKind::SentinelAuthFailed => "the sentinels refuse the user or password",
+        ErrorKind::AuthNotExpected => "the sentinels have no password, and were given one",
         ErrorKind::NoPermission => "the sentinels do not allow this user to ask for the master",
         _ => "the sentinels refuse the client",
     }

@@ -73,6 +73,8 @@ pub(crate) enum Input {
     ProbeFailed { node: HostPort, cause: Cause },
     /// The control link to the master of this generation was lost, or its heartbeat was not answered.
     MasterLost { generation: u64, why: String },
+    /// The master of this generation is slow to answer its heartbeat; another link will tell whether it lives.
+    MasterSilent { generation: u64 },
     /// A driver was told READONLY or MASTERDOWN by the master of this generation.
     MasterRefused { generation: u64 },
     /// Time passed.
@@ -250,6 +252,11 @@ impl Topology {
             Input::MasterLost { generation, why } => {
                 if generation == self.generation && self.usable {
                     self.suspend(now, why, &mut actions);
+                }
+            }
+            Input::MasterSilent { generation } => {
+                if generation == self.generation {
+                    actions.push(Action::AskAll);
                 }
             }
             Input::MasterRefused { generation } => {

@@ -6,6 +6,7 @@
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::{mpsc, oneshot};
+use tracing::Instrument;
 
 use super::topology::SentinelId;
 use super::watch::{self, Report};
@@ -38,6 +39,7 @@ fn link_options(options: &Options) -> impl PartialEq {
     (
         (options.sentinel_timeout, options.poll_interval, options.retry_backoff_base, options.retry_backoff_cap),
         (options.tcp_keepalive_idle, options.tcp_keepalive_interval, options.tcp_keepalive_probes),
+        (options.heartbeat_interval, options.heartbeat_timeout),
         (options.tcp_user_timeout, options.max_reply_bytes, options.max_reply_depth),
     )
 }
@@ -118,7 +120,8 @@ impl Watches {
         let _ = commands.send(Command::Join { member, interest });
         drop(state);
         if let Some(inbox) = begun {
-            tokio::spawn(watch::run(Arc::clone(self), member, key.clone(), inbox));
+            let span = tracing::info_span!(target: "standfast", parent: None, "watch", sentinel = %key.address);
+            tokio::spawn(watch::run(Arc::clone(self), member, key.clone(), inbox).instrument(span));
         }
         Membership { member, master, commands }
     }
@@ -131,11 +134,6 @@ impl Watches {
         }
         state.open.retain(|open| open.id != id);
         true
-    }
-
-    #[cfg(test)]
-    pub(super) fn count(&self) -> usize {
-        lock(&self.state).open.len()
     }
 }
 

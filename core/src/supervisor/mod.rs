@@ -3,4 +3,5 @@
 
 pub(crate) mod backoff;
 pub(crate) mod process;
+mod report;
 pub(crate) mod run;

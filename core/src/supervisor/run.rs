@@ -9,6 +9,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use crate::config::{HostPort, Mode};
+use crate::counters::Counter;
 use crate::driver::gate::GateWord;
 use crate::error::ErrorKind;
 use crate::event::EventKind;
@@ -21,6 +22,8 @@ use crate::shared::{Master, Shared};
 use crate::status::ClientState;
 use crate::subscription::{self, Interruption};
 use crate::tree::Tree;
+
+use super::report::{Course, Switched};
 
 /// Reports that may wait; a sentinel that floods us is read no faster than it is understood.
 const REPORTS: usize = 1024;
@@ -50,8 +53,8 @@ struct Supervisor {
     subscriber: Option<AbortHandle>,
     master: Option<Arc<Master>>,
     epoch: Option<u64>,
-    /// When the failover was announced, for the length of the switch.
-    announced: Option<Instant>,
+    /// The change of the master that is under way.
+    course: Option<Course>,
 }
 
 impl Supervisor {
@@ -88,7 +91,7 @@ impl Supervisor {
             subscriber: None,
             master: None,
             epoch: None,
-            announced: None,
+            course: None,
             shared,
         }
     }
@@ -214,6 +217,7 @@ impl Supervisor {
                     | Input::Event { .. }
                     | Input::Role { .. }
                     | Input::MasterLost { .. }
+                    | Input::MasterSilent { .. }
                     | Input::MasterRefused { .. }
                     | Input::Tick => {}
                 }
@@ -260,16 +264,26 @@ impl Supervisor {
                     }
                 }
                 Action::FailoverStarted { candidate } => {
-                    self.announced.get_or_insert_with(Instant::now);
+                    self.course().announced();
                     self.shared.announce(EventKind::FailoverStarted, vec![("candidate", candidate.to_string().into())]);
                 }
                 Action::Fence => {
                     self.set_state(ClientState::Fenced);
+                    self.shared.counters.count(Counter::Fences);
+                    if let Some(master) = self.master.clone() {
+                        let prober = self.prober.clone();
+                        self.course().fenced(&master.node, &prober);
+                    }
                     self.shared.announce(EventKind::Fenced, Vec::new());
                 }
                 Action::Unfence { why } => {
                     self.set_state(ClientState::Ready);
-                    self.announced = None;
+                    match self.chases.is_empty() {
+                        // It was aborted.
+                        true => self.course = None,
+                        // It may still come.
+                        false => self.course().unfenced(),
+                    }
                     self.shared.announce(EventKind::Unfenced, vec![("why", why.into())]);
                 }
                 Action::Switch(switch) => self.switch(switch),
@@ -277,6 +291,7 @@ impl Supervisor {
                 Action::Resume => self.resume(),
                 Action::Confirm { epoch, correction } => self.confirm(epoch, correction),
                 Action::EpochReset { from, to } => {
+                    self.shared.counters.count(Counter::EpochResets);
                     self.shared.announce(EventKind::EpochReset, vec![("from", from.into()), ("to", to.into())]);
                 }
             }
@@ -303,15 +318,16 @@ impl Supervisor {
 
     fn switch(&mut self, switch: Switch) {
         let Switch { node, socket, generation, eager, old, not_before } = switch;
+        let held = self.shared.admission.commands();
         let was_fenced = self.shared.gate.load().state == ClientState::Fenced;
         let master = Arc::new(Master { node: node.clone(), socket, generation });
         self.master = Some(Arc::clone(&master));
         self.epoch = None;
         // First the interruption, so that the new link's confirmation finds it; then the gate, then the old links.
         if let Some(old) = &old {
-            let drained = self.shared.subscriber_drained();
+            let heard = self.shared.heard_until();
             let not_before = not_before.map(|at| SystemTime::now() - self.now().saturating_sub(at));
-            let since = [drained, not_before].into_iter().flatten().min().unwrap_or_else(SystemTime::now);
+            let since = [heard, not_before].into_iter().flatten().min().unwrap_or_else(SystemTime::now);
             self.shared.hub.interrupt(&Interruption { since, reason: "switched", old_master: old.clone() });
         }
         self.shared.set_master(Arc::clone(&master));
@@ -323,14 +339,15 @@ impl Supervisor {
         self.shared.links.shut_down(|of| of < generation);
         self.shared.pool.sweep(generation, self.shared.config.options.pool_idle);
 
-        let length = self.announced.take().map(|announced| announced.elapsed());
+        let course = self.course.take();
+        let length = course.as_ref().and_then(Course::interrupted_for);
         if was_fenced {
             self.shared.announce(EventKind::Unfenced, vec![("why", "the master switched".into())]);
         }
         match old {
             None => self.shared.announce(EventKind::Ready, vec![("master", node.to_string().into())]),
             Some(old) => {
-                self.shared.count("switches");
+                self.shared.counters.count(Counter::Switches);
                 self.shared.announce(
                     EventKind::MasterSwitched,
                     vec![
@@ -340,6 +357,10 @@ impl Supervisor {
                         ("duration", length.into()),
                     ],
                 );
+                let course = course.unwrap_or_else(|| Course::begin(&self.shared));
+                let not_before = not_before.map(|at| self.origin + at);
+                let switched = Switched { old, new: node, eager, not_before };
+                self.tasks.spawn(course.tell(Arc::clone(&self.shared), self.prober.clone(), switched, held));
             }
         }
         self.guard(&master);
@@ -365,7 +386,14 @@ impl Supervisor {
         self.subscriber = Some(self.tasks.spawn(run));
     }
 
+    /// The change of the master that is under way, from now on at the latest.
+    fn course(&mut self) -> &mut Course {
+        self.course.get_or_insert_with(|| Course::begin(&self.shared))
+    }
+
     fn suspend(&mut self, why: &str) {
+        self.shared.counters.count(Counter::Losses);
+        self.course().lost();
         self.set_state(ClientState::NoMaster);
         // What waits on a link of a dead master learns it now and not at its deadline.
         self.shared.links.shut_down(|_| true);
@@ -377,6 +405,7 @@ impl Supervisor {
     fn resume(&mut self) {
         let Some(master) = self.master.clone() else { return };
         self.set_state(ClientState::Ready);
+        self.course = None;
         self.shared.announce(EventKind::LinkRestored, vec![("master", master.node.to_string().into())]);
         self.shared.announce(EventKind::Ready, vec![("master", master.node.to_string().into())]);
         self.guard(&master);
@@ -395,6 +424,7 @@ impl Supervisor {
         let master = self.master.as_ref().map(|master| master.node.to_string());
         let details: Vec<(&'static str, Tree)> = vec![("master", master.into())];
         if correction {
+            self.shared.counters.count(Counter::Corrections);
             self.shared.announce(EventKind::SwitchCorrected, details);
         } else if first {
             self.shared.announce(EventKind::SwitchConfirmed, details);

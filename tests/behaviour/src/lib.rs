@@ -2,11 +2,13 @@
 //!
 //! Scenarios wait on conditions and events, never for a length of time; whatever takes longer than [`LIMIT`] has hung.
 
+pub mod load;
+
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use standfast::{Client, Config, Error, Event, EventKind, Events, Request, Timeout, Value, blocking};
-use standfast_lab::{Lab, LabOptions, Raw};
+use standfast::{Client, ClientState, Config, Error, Event, EventKind, Events, Request, Timeout, Value, blocking};
+use standfast_lab::{Direction, Fault, Lab, LabOptions, Raw};
 
 /// After this a scenario has hung.
 pub const LIMIT: Duration = Duration::from_secs(30);
@@ -15,6 +17,14 @@ pub const LIMIT: Duration = Duration::from_secs(30);
 pub fn lab() -> Lab {
     Lab::start(LabOptions::default()).expect("the lab starts")
 }
+
+/// A lab of the usual size with a fault proxy in front of every server.
+pub fn proxied() -> Lab {
+    Lab::start(LabOptions { proxied: true, ..LabOptions::default() }).expect("the lab starts")
+}
+
+/// Bytes are acknowledged and forgotten, both ways.
+pub const SWALLOW: Fault = Fault::Swallow { direction: Direction::Both };
 
 /// A connected client, with options added to the lab's URL.
 pub fn client(lab: &Lab, options: &str) -> Client {
@@ -60,6 +70,30 @@ pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         assert!(Instant::now() < deadline, "it never happened: {what}");
         std::thread::park_timeout(Duration::from_millis(2));
     }
+}
+
+/// Wait until the client uses this master, and show that it does.
+///
+/// # Panics
+/// After [`LIMIT`], or if a write then fails.
+pub fn follows(client: &Client, master: SocketAddr) {
+    until(&format!("the client uses {master}"), || {
+        let status = client.status();
+        (status.state == ClientState::Ready && status.master?.port == master.port()).then_some(())
+    });
+    run(client, "SET follows 1").expect("a write succeeds");
+    assert_eq!(client.status().master.map(|used| used.port), Some(master.port()));
+}
+
+/// How long ago this moment of the lab's clock was.
+pub fn since(at_us: i64) -> Duration {
+    Duration::from_micros(u64::try_from(standfast_lab::now_us() - at_us).unwrap_or_default())
+}
+
+/// All events of this client so far, read by nobody else, that are of these kinds.
+pub fn events_of(client: &Client, kinds: &[EventKind]) -> Vec<std::sync::Arc<Event>> {
+    let all = std::iter::from_fn(|| client.events_try_next().expect("the client is open"));
+    all.filter(|event| kinds.contains(&event.kind)).collect()
 }
 
 /// Read events up to the first of this kind.

@@ -1,50 +1,10 @@
 //! Following the master, and what becomes of commands meanwhile.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use standfast::{ClientState, ErrorKind, EventKind, Timeout, Tree, Value};
+use standfast_behaviour::load::Writer;
 use standfast_behaviour::{LIMIT, client, event, lab, raw, run, run_within, until};
-use standfast_lab::Lab;
-
-/// A thread that writes numbers until it is told to stop; gives what was acknowledged and the names of the errors.
-struct Writer {
-    stop: Arc<AtomicBool>,
-    thread: std::thread::JoinHandle<(Vec<u64>, Vec<&'static str>)>,
-}
-
-impl Writer {
-    fn start(client: &standfast::Client) -> Writer {
-        let (client, stop) = (client.clone(), Arc::new(AtomicBool::new(false)));
-        let stopped = Arc::clone(&stop);
-        let thread = std::thread::spawn(move || {
-            let (mut acknowledged, mut errors) = (Vec::new(), Vec::new());
-            for number in 0_u64.. {
-                if stopped.load(Ordering::Relaxed) {
-                    break;
-                }
-                match run(&client, &format!("SADD numbers {number}")) {
-                    Ok(_) => acknowledged.push(number),
-                    Err(error) => errors.push(error.name()),
-                }
-            }
-            (acknowledged, errors)
-        });
-        Writer { stop, thread }
-    }
-
-    fn stop(self) -> (Vec<u64>, Vec<&'static str>) {
-        self.stop.store(true, Ordering::Relaxed);
-        self.thread.join().unwrap()
-    }
-}
-
-fn numbers_on_master(lab: &Lab) -> BTreeSet<u64> {
-    let reply = raw(lab, lab.master().unwrap()).command(&["SMEMBERS", "numbers"]).unwrap();
-    reply.items().iter().map(|item| item.text().parse().unwrap()).collect()
-}
 
 #[test]
 fn a_planned_failover_loses_nothing_and_reports_no_error() {
@@ -56,12 +16,10 @@ fn a_planned_failover_loses_nothing_and_reports_no_error() {
     let switched = event(&events, EventKind::MasterSwitched);
     assert!(switched.details.contains(&("eager", Tree::Bool(true))), "ahead of the sentinels: {switched:?}");
     event(&events, EventKind::SwitchConfirmed);
-    let (acknowledged, errors) = writer.stop();
+    let written = writer.stop();
     lab.wait_healthy(LIMIT).unwrap();
-    assert_eq!(errors, [] as [&str; 0]);
-    let there = numbers_on_master(&lab);
-    let lost: Vec<_> = acknowledged.iter().filter(|number| !there.contains(number)).collect();
-    assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
+    assert_eq!(written.errors, [] as [&str; 0]);
+    assert_eq!(written.lost(&lab), [] as [u64; 0], "acknowledged and lost");
 }
 
 #[test]
@@ -77,7 +35,7 @@ fn the_death_of_the_master_is_followed_and_the_old_master_is_left() {
         (status.state == ClientState::Ready && status.master?.port == writable.node.port()).then_some(())
     });
     assert_eq!(run(&client, "SET after 1").unwrap(), Value::Okay);
-    let (_, errors) = writer.stop();
+    let errors = writer.stop().errors;
     // At the most the one write that was on its way when the master died.
     assert!(errors.len() <= 1 && errors.iter().all(|name| *name == "MaybeExecuted"), "{errors:?}");
     assert!(client.status().links.iter().all(|link| link.address.port != old.port()), "{:?}", client.status().links);

@@ -77,7 +77,7 @@ pub fn python() -> String {
             OptionKind::Duration => "Seconds".to_owned(),
             OptionKind::Count => "int".to_owned(),
             OptionKind::Switch => "bool".to_owned(),
-            OptionKind::Choice(words) => format!("Literal[{}]", quoted(words, '"').join(", ")),
+            OptionKind::Choice(words) => format!("Literal[{}]", alternatives(words, '"').join(", ")),
             OptionKind::Text | OptionKind::Secret => "str".to_owned(),
             other => panic!("say in {} what {other:?} is in Python", file!()),
         };
@@ -96,7 +96,7 @@ pub fn typescript() -> String {
             OptionKind::Duration => ("number | string".to_owned(), " Milliseconds, or text such as '5s'."),
             OptionKind::Count => ("number".to_owned(), ""),
             OptionKind::Switch => ("boolean".to_owned(), ""),
-            OptionKind::Choice(words) => (quoted(words, '\'').join(" | "), ""),
+            OptionKind::Choice(words) => (alternatives(words, '\'').join(" | "), ""),
             OptionKind::Text | OptionKind::Secret => ("string".to_owned(), ""),
             other => panic!("say in {} what {other:?} is in TypeScript", file!()),
         };
@@ -137,8 +137,10 @@ pub fn csharp() -> String {
     text
 }
 
-fn quoted(words: &[&str], mark: char) -> Vec<String> {
-    words.iter().map(|word| format!("{mark}{word}{mark}")).collect()
+/// The words in quotation marks; those that are numbers without them as well.
+fn alternatives(words: &[&str], mark: char) -> Vec<String> {
+    let numbers = words.iter().filter(|word| word.parse::<u64>().is_ok()).map(|word| (*word).to_owned());
+    words.iter().map(|word| format!("{mark}{word}{mark}")).chain(numbers).collect()
 }
 
 fn pascal(name: &str) -> String {

@@ -7,7 +7,7 @@ use crate::{
     clock::now_us,
     error::{LabError, Result},
     lab::Lab,
-    proxy::{Fault, Scope, Side, Traffic},
+    proxy::{Fault, Scope, Side, Traffic, Which},
     server::Server,
     start,
 };
@@ -18,15 +18,20 @@ impl Lab {
     ///
     /// A fault of a master's peers can cost it its place, so that [`Lab::wait_writable`] then waits for its successor.
     pub fn inject(&self, server: SocketAddr, side: Side, fault: Fault) -> Result<i64> {
-        self.inject_for(server, side, fault, None)
+        self.inject_for(server, side, fault, Which::All)
     }
 
     /// The same for the next `connections` that are opened, and no others.
     pub fn inject_next(&self, server: SocketAddr, connections: u32, side: Side, fault: Fault) -> Result<i64> {
-        self.inject_for(server, side, fault, Some(connections))
+        self.inject_for(server, side, fault, Which::Next(connections))
     }
 
-    fn inject_for(&self, server: SocketAddr, side: Side, fault: Fault, next: Option<u32>) -> Result<i64> {
+    /// The same for the newest of the present connections alone.
+    pub fn inject_newest(&self, server: SocketAddr, side: Side, fault: Fault) -> Result<i64> {
+        self.inject_for(server, side, fault, Which::Newest)
+    }
+
+    fn inject_for(&self, server: SocketAddr, side: Side, fault: Fault, which: Which) -> Result<i64> {
         let scope = self.scope(side)?;
         let fault = match fault {
             // The other server's proxy would take its connections for those of a client.
@@ -39,7 +44,7 @@ impl Lab {
         }
         let at_us = now_us();
         let words = format!("{side:?} {fault:?}");
-        proxy.inject(scope, fault, next)?;
+        proxy.inject(scope, fault, which)?;
         self.note_more(at_us, server, "fault", &words);
         Ok(at_us)
     }

@@ -1,6 +1,6 @@
 //! What a lab consists of. The numbers are checked here; making it so is the lab's business.
 
-use std::{collections::BTreeSet, ffi::OsString, time::Duration};
+use std::{collections::BTreeSet, env, ffi::OsString, path::Path, time::Duration};
 
 use crate::error::{LabError, Result};
 
@@ -47,12 +47,23 @@ impl Default for LabOptions {
             proxied: false,
             more_masters: Vec::new(),
             server_args: Vec::new(),
-            server: std::env::var_os("STANDFAST_LAB_SERVER").unwrap_or_else(|| "redis-server".into()),
+            server: env::var_os("STANDFAST_LAB_SERVER").unwrap_or_else(|| "redis-server".into()),
         }
     }
 }
 
 impl LabOptions {
+    /// The usual lab, but on Valkey: the one that `cargo xtask setup` brings into `target/valkey`, or the one on `PATH`.
+    pub fn valkey() -> Result<Self> {
+        let brought = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/valkey/usr/bin/valkey-server");
+        let on_path = env::var_os("PATH");
+        let elsewhere = on_path.iter().flat_map(env::split_paths).map(|folder| folder.join("valkey-server"));
+        let program = [brought].into_iter().chain(elsewhere).find(|program| program.exists());
+        let server =
+            program.ok_or_else(|| LabError::new("there is no valkey-server: `cargo xtask setup` brings one"))?;
+        Ok(Self { server: server.into(), ..Self::default() })
+    }
+
     pub(crate) fn quorum(&self) -> usize {
         self.quorum.unwrap_or(self.sentinels / 2 + 1)
     }

@@ -290,7 +290,13 @@ fn the_next_connections_can_be_the_only_ones() {
         client.set_read_timeout(SILENCE).unwrap();
         assert_silent(ping(&mut client));
     }
+    let mut newest = through(master);
+    assert_eq!(ping(&mut newest).unwrap(), pong());
+    lab.inject_newest(master, Side::Clients, ALL_TO_NOTHING).unwrap();
+    newest.set_read_timeout(SILENCE).unwrap();
+    assert_silent(ping(&mut newest));
     assert_eq!(ping(&mut through(master)).unwrap(), pong());
+    assert_eq!(ping(&mut present).unwrap(), pong());
 }
 
 #[test]

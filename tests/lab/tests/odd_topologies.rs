@@ -1,4 +1,4 @@
-//! Labs that are not three and three: they start, agree, fail over where they can, and heal.
+//! Labs that are not three and three, or not of Redis: they start, agree, fail over where they can, and heal.
 
 use std::time::Duration;
 
@@ -50,4 +50,16 @@ fn two_masters_under_the_same_sentinels_fail_over_apart() {
     assert_eq!((lab.master().unwrap(), lab.master_of("other").unwrap()), (first, lab.nodes_of("other").unwrap()[1]));
     lab.planned_failover_of("other").unwrap();
     assert_eq!(lab.wait_writable(PATIENCE).unwrap().node, old);
+}
+
+#[test]
+fn valkey_instead_of_redis() {
+    let lab = Lab::start(LabOptions { proxied: true, ..LabOptions::valkey().unwrap() }).unwrap();
+    let old = lab.master().unwrap();
+    let info = lab.connect(old).unwrap().command(&["INFO", "server"]).unwrap().text();
+    assert!(info.contains("server_name:valkey"), "{info}");
+    lab.planned_failover().unwrap();
+    let writable = lab.wait_writable(PATIENCE).unwrap();
+    assert_ne!(writable.node, old);
+    assert_eq!(lab.heal().unwrap(), writable.node);
 }

@@ -69,12 +69,6 @@ impl Servers {
                 stand_in(b"-DENIED Redis is running in protected mode because protected mode is enabled\r\n")
                     .to_string(),
             ),
-            // A server without a password takes any with HELLO; those that knew no users complained.
-            (
-                "old",
-                stand_in(b"-ERR AUTH <password> called without any password configured for the default user\r\n")
-                    .to_string(),
-            ),
         ]);
         let vectors = vectors("misconfigurations.json").iter().map(|vector| filled(vector, &words)).collect();
         Servers { vectors, _labs: vec![open, guarded, clustered], _held: (crowd, held, vec![hole]) }

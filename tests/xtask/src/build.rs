@@ -1,12 +1,11 @@
-//! Builds for the demo, and rewrites what is generated and committed.
+//! Builds for the demo, the soak and the benchmarks, and rewrites what is generated and committed.
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use anyhow::{Result, bail};
 
 use crate::{
-    demo::FaceSpec,
-    faces,
+    faces::{self, FaceSpec},
     progress::Progress,
     repo::Repo,
     run::{self, Ended},
@@ -15,19 +14,33 @@ use crate::{
 
 /// Build every face of the demo and return them, or stop with the end of the log of what could not be built.
 pub(crate) fn faces(repo: &Repo, quick: bool) -> Result<Vec<FaceSpec>> {
-    let logs = repo.output("build")?;
     for step in steps::for_demo(repo, quick) {
-        let mut progress = Progress::start(step.name.replace("build-", "building "));
-        let ran = run::run(step.commands, &logs.join(format!("{}.log", step.name)), step.limit, &mut progress)?;
-        match &ran.ended {
-            Ended::Well => progress.finish("done", ran.took),
-            Ended::Badly(why) => {
-                progress.finish("FAILED", ran.took);
-                bail!("{why}\n{}\n(all of it: {})", ran.tail(40), ran.log.display());
-            }
-        }
+        one(repo, step.name.trim_start_matches("build-"), step.commands)?;
     }
     faces::all(repo, quick)
+}
+
+/// Build the client that the soak and the benchmarks put under load.
+pub(crate) fn load(repo: &Repo, optimised: bool) -> Result<FaceSpec> {
+    let mut words = vec!["build", "--locked", "--package", "standfast-soak"];
+    words.extend(optimised.then_some("--release"));
+    one(repo, "load", vec![repo.cargo(&words)])?;
+    faces::load(repo, optimised)
+}
+
+/// Build one thing, or stop with the end of the log.
+pub(crate) fn one(repo: &Repo, name: &str, commands: Vec<Command>) -> Result<()> {
+    let mut progress = Progress::start(format!("building {name}"));
+    let log = repo.output("build")?.join(format!("{name}.log"));
+    let ran = run::run(commands, &log, steps::minutes(60), &mut progress)?;
+    match &ran.ended {
+        Ended::Well => progress.finish("done", ran.took),
+        Ended::Badly(why) => {
+            progress.finish("FAILED", ran.took);
+            bail!("{why}\n{}\n(all of it: {})", ran.tail(40), ran.log.display());
+        }
+    }
+    Ok(())
 }
 
 /// Run the tests that compare generated files with their sources, and let them write instead of complain.
@@ -38,6 +51,8 @@ pub(crate) fn codegen(repo: &Repo) -> Result<ExitCode> {
         "--quiet",
         "--package",
         "standfast-drift",
+        "--test",
+        "commands",
         "--test",
         "tables",
         "--test",

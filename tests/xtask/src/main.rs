@@ -1,20 +1,24 @@
-//! The project's own commands: `cargo xtask demo`, `test`, `codegen` and `setup`.
+//! The project's own commands: `cargo xtask demo`, `test`, `soak`, `codegen`, `commands` and `setup`.
 //!
 //! This file reads the command line and says what each command needs; everything else has a file of its own.
 
 mod build;
+mod commands;
 mod count;
 mod demo;
 mod faces;
 mod guard;
 mod progress;
 mod repo;
+mod results;
 mod run;
 mod setup;
+mod soak;
+mod statistics;
 mod steps;
 mod test;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -41,8 +45,19 @@ enum Task {
         #[arg(value_enum, default_value_t = Area::All)]
         area: Area,
     },
+    /// What a test run has no time for: hours of failovers, millions of histories. Goes on where it was interrupted.
+    Soak(soak::SoakArgs),
     /// Rewrite what is generated and committed: the C header, the tables and snippets of the documentation.
     Codegen,
+    /// Ask a Redis and a Valkey server what their commands are, and rewrite the table of commands.
+    Commands {
+        /// The Redis server.
+        #[arg(long, default_value = "redis-server")]
+        redis: PathBuf,
+        /// The Valkey server.
+        #[arg(long, default_value = "valkey-server")]
+        valkey: PathBuf,
+    },
     /// Install what `demo` and `test` need, and nothing else.
     Setup,
 }
@@ -89,7 +104,12 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             setup::ensure(&repo, &setup::for_test(area))?;
             test::run(&repo, area)
         }
+        Task::Soak(args) => {
+            setup::ensure(&repo, &soak::NEEDS)?;
+            soak::run(&repo, &args)
+        }
         Task::Codegen => build::codegen(&repo),
+        Task::Commands { redis, valkey } => commands::run(&repo, &redis, &valkey),
         Task::Setup => {
             setup::ensure(&repo, &setup::for_test(Area::All))?;
             println!("Everything that demo and test need is here.");

@@ -145,6 +145,8 @@ struct FaultRequest {
     node: SocketAddr,
     side: Option<Side>,
     next: Option<u32>,
+    #[serde(default)]
+    newest: bool,
     /// Takes what is left, and refuses what it does not know.
     #[serde(flatten)]
     fault: Fault,
@@ -244,9 +246,11 @@ impl Session {
                 let name = master_name.unwrap_or_else(|| lab.options().master_name.clone());
                 json!({"node": lab.master_of(&name)?, "at_us": lab.planned_failover_of(&name)?})
             }
-            Request::Fault(FaultRequest { node, side, next, fault }) => {
+            Request::Fault(FaultRequest { node, side, next, newest, fault }) => {
                 let (lab, side) = (self.lab()?, side.unwrap_or(Side::All));
                 let at_us = match next {
+                    Some(_) if newest => bail!("next or newest, not both"),
+                    None if newest => lab.inject_newest(node, side, fault)?,
                     Some(connections) => lab.inject_next(node, connections, side, fault)?,
                     None => lab.inject(node, side, fault)?,
                 };

@@ -88,7 +88,7 @@ pub enum Fault {
     HalfOpen,
     /// New connections are refused. For `all` by the kernel; for one side it accepts before we can know who it is, so that RST follows.
     Refuse,
-    /// Messages and other pushes whose channel matches never arrive: RESP3 pushes, and RESP2 arrays that look like a message.
+    /// Messages whose channel matches never arrive: RESP3 pushes, and RESP2 arrays that look like a message. Confirmations do.
     /// A `*` in the pattern stands for anything.
     DropPushes {
         /// A pattern of channel names.

@@ -1,4 +1,4 @@
-//! RESP as a proxy must see it: where one frame ends and the next begins, and which frames are pushes of a channel. Bytes are not changed,
+//! RESP as a proxy must see it: where one frame ends and the next begins, and which frames are messages of a channel. Bytes are not changed,
 //! and what is not RESP (TLS, a replication stream) is passed on as it is.
 
 use std::ops::ControlFlow;
@@ -80,7 +80,7 @@ impl Scanner {
     }
 }
 
-/// Takes pushes out of a stream that arrives in pieces.
+/// Takes messages out of a stream that arrives in pieces.
 #[derive(Debug, Default)]
 pub(crate) struct Filter {
     scanner: Scanner,
@@ -91,7 +91,7 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    /// What of `bytes` may be passed on now: everything but pushes on the channels of these patterns.
+    /// What of `bytes` may be passed on now: everything but messages on the channels of these patterns.
     pub(crate) fn pass(&mut self, bytes: &[u8], drop: &[String]) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.held.len() + bytes.len());
         for byte in bytes {
@@ -117,21 +117,20 @@ impl Filter {
     }
 }
 
-/// The channel of a complete frame, if it is a push or a message.
+/// The channel of a complete frame, if it is a message.
 fn channel(frame: &[u8]) -> Option<Vec<u8>> {
-    let is_push = frame.first() == Some(&b'>');
-    if !is_push && frame.first() != Some(&b'*') {
+    if !matches!(frame.first(), Some(b'>' | b'*')) {
         return None;
     }
     let mut rest = &frame[position(frame)? + 2..];
-    let kind = string(&mut rest)?;
-    let second = string(&mut rest)?;
-    match kind {
-        b"message" | b"smessage" => Some(second.to_vec()),
-        b"pmessage" => Some(string(&mut rest)?.to_vec()),
-        _ if is_push => Some(second.to_vec()),
-        _ => None,
+    match string(&mut rest)? {
+        b"message" | b"smessage" => {}
+        // The pattern comes first.
+        b"pmessage" => drop(string(&mut rest)?),
+        // Confirmations are answers to commands; without them the stream would not fit together.
+        _ => return None,
     }
+    Some(string(&mut rest)?.to_vec())
 }
 
 fn string<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
@@ -188,6 +187,8 @@ mod tests {
     #[test]
     fn only_the_named_channel_is_missing_however_the_stream_is_cut_up() {
         let stream = ["+OK\r\n", SWITCH, MAP, SDOWN, "$2\r\n\r\n\r\n", SWITCH, ":1\r\n"].concat();
+        let confirmed = ">3\r\n$9\r\nsubscribe\r\n$14\r\n+switch-master\r\n:1\r\n";
+        assert_eq!(passed(confirmed, 7, &["*"]), confirmed);
         let left = ["+OK\r\n", MAP, SDOWN, "$2\r\n\r\n\r\n", ":1\r\n"].concat();
         for size in 1..stream.len() {
             assert_eq!(passed(&stream, size, &[]), stream);

@@ -129,6 +129,17 @@ impl Traffic {
     }
 }
 
+/// Which of the connections a fault is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// All that are there, and all to come.
+    All,
+    /// So many to come.
+    Next(u32),
+    /// The newest that is there.
+    Newest,
+}
+
 /// A handle on one proxy.
 #[derive(Clone, Debug)]
 pub(crate) struct Proxy {
@@ -147,13 +158,13 @@ impl Proxy {
         self.shared.change(|state| state.up = up).map(|_| ())
     }
 
-    /// A fault that begins now. With `next` it is for that many connections to come instead of for all.
-    pub(crate) fn inject(&self, scope: Scope, fault: Fault, next: Option<u32>) -> Result<()> {
+    /// A fault that begins now.
+    pub(crate) fn inject(&self, scope: Scope, fault: Fault, which: Which) -> Result<()> {
         if let Fault::Cut { direction: Direction::Both, .. } = fault {
             return Err(LabError::new("a cut counts one direction: to_server or to_client"));
         }
-        if next.is_some() && !fault.can_be_limited() {
-            return Err(LabError::new("this fault cannot be for the next connections only"));
+        if which != Which::All && !fault.can_be_limited() {
+            return Err(LabError::new("this fault cannot be for single connections"));
         }
         if fault.is_momentary() {
             let order = if fault == Fault::Reset { Order::Reset } else { Order::HalfOpen };
@@ -165,8 +176,19 @@ impl Proxy {
         }
         self.shared.change(|state| {
             state.last_id += 1;
-            state.rules.push(Rule { id: state.last_id, scope, fault, left: next });
-        })
+            let id = state.last_id;
+            let left = match which {
+                Which::All => None,
+                Which::Next(connections) => Some(connections),
+                Which::Newest => {
+                    let newest = state.connections.values_mut().rfind(|connection| scope.holds(connection.origin));
+                    newest.ok_or_else(|| LabError::new("there is no such connection"))?.own.push(id);
+                    Some(0)
+                }
+            };
+            state.rules.push(Rule { id, scope, fault, left });
+            Ok(())
+        })?
     }
 
     /// Ends all faults. Connections that have lost bytes are reset.

@@ -1,11 +1,10 @@
 //! From the story to the report and the picture, and what in it counts as a failure. The numbers themselves come from `measure`.
 
 use super::{
-    FaceStory, Story,
-    measure::{Life, Measured, measure},
-    picture,
+    FaceStory, Story, picture,
     report::{FaceReport, FaultTimes, Report, Server, ServerEvent},
 };
+use crate::faces::measure::{Life, Measured, measure};
 
 /// The report and the picture.
 pub(super) fn evaluate(story: &Story) -> (Report, Vec<picture::Panel>) {

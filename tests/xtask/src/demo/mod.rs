@@ -2,10 +2,7 @@
 //! what a face is, how it is measured and how it is shown, its siblings know.
 
 mod evaluate;
-mod face;
-mod measure;
 mod picture;
-mod records;
 mod report;
 mod style;
 mod svg;
@@ -15,7 +12,6 @@ mod timeline_text;
 use std::{
     collections::BTreeSet,
     fs,
-    net::SocketAddr,
     path::PathBuf,
     process::ExitCode,
     thread,
@@ -23,14 +19,18 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use standfast_lab::{Entry, Lab, LabOptions, Published, Value, Writable, clean_up, now_us};
+use standfast_lab::{Entry, Lab, LabOptions, Published, Writable, clean_up, now_us};
 
-use crate::guard;
-
-pub(crate) use face::FaceSpec;
-use face::{Ended, Face};
-use measure::Fault;
-use report::FaultKind;
+use crate::{
+    faces::{
+        Ended, Face, FaceSpec, key,
+        measure::Fault,
+        report::{FaultKind, ms},
+        truth::{late_writers, saw, survivors},
+        wait_until_ready,
+    },
+    guard,
+};
 use style::Style;
 
 const CHANNEL: &str = "demo";
@@ -133,7 +133,7 @@ fn tell(args: &DemoArgs, progress: &Progress) -> Result<Story> {
     }
     let names: Vec<_> = faces.iter().map(Face::name).collect();
     progress.say(&format!("starting the faces: {}", names.join(", ")));
-    let ready = wait_until_ready(&mut faces)?;
+    let ready = wait_until_ready(&mut faces, FACES_READY)?;
 
     progress.say("all write and listen; a quiet moment");
     thread::sleep(QUIET);
@@ -171,7 +171,7 @@ fn tell(args: &DemoArgs, progress: &Progress) -> Result<Story> {
     progress.say(&format!("counting on the final master {last_master}"));
     let mut stories = Vec::new();
     for (name, ready_us, ended) in ended {
-        let survivors = survivors(&lab, last_master, &name)?;
+        let survivors = survivors(&lab, last_master, &key(&name))?;
         stories.push(FaceStory { name, ready_us, ended, survivors });
     }
     let timeline = lab.timeline();
@@ -179,27 +179,12 @@ fn tell(args: &DemoArgs, progress: &Progress) -> Result<Story> {
     Ok(Story { version: lab.version()?, faults: faults(&done, &timeline), timeline, published, faces: stories })
 }
 
-fn wait_until_ready(faces: &mut Vec<Face>) -> Result<Vec<i64>> {
-    let deadline = Instant::now() + FACES_READY;
-    let mut ready = Vec::new();
-    for index in 0..faces.len() {
-        match faces[index].wait_ready(deadline) {
-            Ok(at_us) => ready.push(at_us),
-            Err(reason) => {
-                let face = faces.remove(index);
-                bail!("face {} {}", face.name().to_owned(), face.give_up(reason));
-            }
-        }
-    }
-    Ok(ready)
-}
-
 /// From a fault until every face writes to the new master, which is returned.
 fn follow(lab: &Lab, faces: &[Face], fault_us: i64, progress: &Progress) -> Result<Writable> {
     let writable = lab.wait_writable(WRITABLE)?;
-    let after = report::ms(writable.at_us - fault_us);
+    let after = ms(writable.at_us - fault_us);
     progress.say(&format!("{} takes writes {after:.0} ms after the fault", writable.node));
-    let late = wait_until_all_write(lab, writable.node, faces);
+    let late = late_writers(lab, writable.node, &faces.iter().map(Face::name).collect::<Vec<_>>(), WRITES_AGAIN);
     if late.is_empty() {
         progress.say("every face writes again");
     } else {
@@ -210,48 +195,11 @@ fn follow(lab: &Lab, faces: &[Face], fault_us: i64, progress: &Progress) -> Resu
 
 /// The faults with what the servers made of each before the next one.
 fn faults(done: &[(FaultKind, i64, Writable)], timeline: &[Entry]) -> Vec<Fault> {
+    let until_us = |index: usize| done.get(index + 1).map_or(i64::MAX, |next| next.1);
     let fault = |(index, (kind, at_us, writable)): (usize, &(FaultKind, i64, Writable))| {
-        let until_us = done.get(index + 1).map_or(i64::MAX, |next| next.1);
-        let inside = |entry: &&Entry| *at_us <= entry.at_us && entry.at_us < until_us;
-        let said = |kind: &'static str| timeline.iter().filter(inside).filter(move |e| e.kind == kind);
-        Fault {
-            kind: *kind,
-            at_us: *at_us,
-            writable_us: Some(writable.at_us),
-            switched_us: said("+switch-master").map(|e| e.at_us).max(),
-            // Counted by their leaders: one that is overtaken by the next never announces its master.
-            failovers: said("+elected-leader").count() as u64,
-        }
+        saw(*kind, *at_us..until_us(index), Some(writable.at_us), timeline)
     };
     done.iter().enumerate().map(fault).collect()
-}
-
-/// The faces of which no new write reaches this master. A set that grows is the only sign that needs no help from the face.
-fn wait_until_all_write(lab: &Lab, master: SocketAddr, faces: &[Face]) -> Vec<String> {
-    let count = |name: &str| lab.connect(master).ok()?.command(&["SCARD", &key(name)]).ok()?.text().parse::<u64>().ok();
-    let deadline = Instant::now() + WRITES_AGAIN;
-    let mut late: Vec<(&str, Option<u64>)> = faces.iter().map(|face| (face.name(), count(face.name()))).collect();
-    while !late.is_empty() && Instant::now() < deadline {
-        thread::sleep(Duration::from_millis(10));
-        late.retain_mut(|(name, before)| {
-            let now = count(name);
-            let grown = matches!((&before, now), (Some(before), Some(now)) if now > *before);
-            *before = before.or(now);
-            !grown
-        });
-    }
-    late.into_iter().map(|(name, _)| name.to_owned()).collect()
-}
-
-fn key(face: &str) -> String {
-    format!("demo:{face}")
-}
-
-/// The numbers that the final master holds.
-fn survivors(lab: &Lab, master: SocketAddr, face: &str) -> Result<BTreeSet<u64>> {
-    let reply = lab.connect(master)?.command(&["SMEMBERS", &key(face)]);
-    let members = reply.and_then(Value::into_result).context("counting what survived")?;
-    Ok(members.items().iter().filter_map(|n| n.text().parse().ok()).collect())
 }
 
 /// Whatever hangs, at the deadline the demo ends, together with every process it has started. Signals are the guard's business.
@@ -276,6 +224,6 @@ impl Progress {
     }
 
     fn say(&self, what: &str) {
-        eprintln!("{:5.1} s  {what}", report::ms(now_us() - self.start_us) / 1000.0);
+        eprintln!("{:5.1} s  {what}", ms(now_us() - self.start_us) / 1000.0);
     }
 }

@@ -3,7 +3,7 @@
 
 use standfast_lab::Entry;
 
-use super::{
+use crate::faces::{
     measure::{Fault, Measured, Span},
     report::{FaultKind, ms},
 };

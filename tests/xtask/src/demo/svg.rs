@@ -183,7 +183,7 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::{picture::Mark, report::FaultKind};
+    use crate::{demo::picture::Mark, faces::report::FaultKind};
 
     fn panel(marks: &[(What, f64)]) -> Panel {
         Panel {

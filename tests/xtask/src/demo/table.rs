@@ -1,9 +1,10 @@
 //! The report as a table for people: one block a fault, one line a face.
 
 use super::{
-    report::{FaceReport, FaultKind, FaultReport, FaultTimes, Report},
+    report::{FaceReport, FaultTimes, Report},
     style::Style,
 };
+use crate::faces::report::{FaultKind, FaultReport};
 
 const HEADS: [&str; 10] =
     ["face", "outage ms", "at the switch", "after writable", "acked", "lost", "missed", "in a gap", "gaps", "errors"];
@@ -52,6 +53,7 @@ fn row(face: &str, fault: &FaultReport) -> [Cell; HEADS.len()] {
         outage_ms,
         switch_ms,
         lag_after_writable_ms,
+        hold_ms: _,
         recovered,
         acked,
         lost,
@@ -108,6 +110,7 @@ mod tests {
             outage_ms: 1391.4,
             switch_ms: 1391.4,
             lag_after_writable_ms: Some(-0.6),
+            hold_ms: 1.0,
             recovered: true,
             acked: 12_345,
             lost: 2,

@@ -79,9 +79,9 @@ fn servers(panel: &Panel) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::{
-        picture::{Lane, Mark},
-        report::FaultKind,
+    use crate::{
+        demo::picture::{Lane, Mark},
+        faces::report::FaultKind,
     };
 
     #[test]

@@ -7,6 +7,7 @@ mod debian;
 mod node;
 mod python;
 mod rust;
+mod valkey;
 
 use std::{path::Path, process::Command, time::Duration};
 
@@ -24,6 +25,8 @@ use crate::{
 pub(crate) enum Need {
     /// `redis-server` and `redis-sentinel`.
     Redis,
+    /// `valkey-server`, for the tests that also run on it.
+    Valkey,
     /// rustfmt and clippy.
     Lints,
     /// `gcc`.
@@ -46,14 +49,14 @@ pub(crate) fn for_demo(quick: bool) -> Vec<Need> {
 /// What a part of the tests needs. Lints look at every crate, and the Python crate asks for an interpreter.
 pub(crate) fn for_test(area: Area) -> Vec<Need> {
     match area {
-        Area::Core => vec![Need::Redis, Need::Lints, Need::Python],
+        Area::Core => vec![Need::Redis, Need::Valkey, Need::Lints, Need::Python],
         Area::C => vec![Need::Redis, Need::C, Need::CTests],
         Area::Python => vec![Need::Redis, Need::Python],
         Area::Node => vec![Need::Redis, Need::Node],
         Area::Csharp => vec![Need::Redis, Need::Mono],
         Area::Drift => vec![Need::Redis, Need::C, Need::Mono, Need::Python, Need::Node],
         Area::All => {
-            vec![Need::Redis, Need::Lints, Need::C, Need::CTests, Need::Mono, Need::Python, Need::Node]
+            vec![Need::Redis, Need::Valkey, Need::Lints, Need::C, Need::CTests, Need::Mono, Need::Python, Need::Node]
         }
     }
 }
@@ -64,6 +67,9 @@ pub(crate) fn ensure(repo: &Repo, needs: &[Need]) -> Result<()> {
         rust::ensure(repo)?;
     }
     debian::ensure(repo, needs)?;
+    if needs.contains(&Need::Valkey) {
+        valkey::ensure(repo);
+    }
     if needs.contains(&Need::Python) {
         python::ensure(repo)?;
     }

@@ -46,7 +46,7 @@ impl Step {
     }
 }
 
-fn minutes(number: u64) -> Duration {
+pub(crate) fn minutes(number: u64) -> Duration {
     Duration::from_secs(60 * number)
 }
 

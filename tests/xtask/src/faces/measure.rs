@@ -92,12 +92,13 @@ pub(crate) fn measure(life: &Life<'_>, faults: &[Fault], published: &[Published]
             let inside = |at_us: i64| begin <= at_us && at_us < end;
             let gaps: Vec<Gap> = life.records.gaps.iter().filter(|gap| inside(gap.since_us)).cloned().collect();
             let mut errors = BTreeMap::<String, u64>::new();
-            let (mut acked, mut lost) = (0, 0);
+            let (mut acked, mut lost, mut hold_us) = (0, 0, 0);
             for write in life.records.writes.iter().filter(|write| inside(write.end_us)) {
                 match &write.error {
                     Some(name) => *errors.entry(name.clone()).or_default() += 1,
                     None => {
                         acked += 1;
+                        hold_us = hold_us.max(write.end_us - write.start_us);
                         lost += u64::from(!life.survivors.contains(&write.n));
                     }
                 }
@@ -112,6 +113,7 @@ pub(crate) fn measure(life: &Life<'_>, faults: &[Fault], published: &[Published]
                     outage_ms: ms(outage.length()),
                     switch_ms: ms(switch.length()),
                     lag_after_writable_ms: fault.writable_us.and_then(|us| lag(switch, us)).map(ms),
+                    hold_ms: ms(hold_us),
                     recovered: !outage.open,
                     acked,
                     lost,
@@ -190,7 +192,7 @@ fn in_a_gap(at_us: i64, gaps: &[Gap]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::records::Write;
+    use crate::faces::records::Write;
 
     const MS: i64 = 1000;
 

@@ -1,13 +1,24 @@
-//! The faces of the demo: one program for each language, all with the same arguments.
+//! Faces: programs that write and listen while masters fall, one for each language, all with the same arguments. Which ones there are is
+//! said here; how they run, what they tell and what follows from it, by the files of this folder, for the demo, the soak and the benchmarks.
+
+pub(crate) mod fault;
+pub(crate) mod measure;
+mod process;
+pub(crate) mod records;
+pub(crate) mod report;
+pub(crate) mod truth;
 
 use std::{
     ffi::OsStr,
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 use anyhow::{Result, bail};
 
-use crate::{demo::FaceSpec, repo::Repo};
+use crate::repo::Repo;
+
+pub(crate) use process::{Ended, Face, FaceSpec};
 
 /// All faces, or Rust alone. A face of which a file is missing is an error that names the file.
 pub(crate) fn all(repo: &Repo, quick: bool) -> Result<Vec<FaceSpec>> {
@@ -23,6 +34,12 @@ pub(crate) fn all(repo: &Repo, quick: bool) -> Result<Vec<FaceSpec>> {
         ]);
     }
     faces.into_iter().map(|(name, words)| face(repo, name, words)).collect()
+}
+
+/// `standfast-load`, the face of many writers.
+pub(crate) fn load(repo: &Repo, optimised: bool) -> Result<FaceSpec> {
+    let program = if optimised { repo.path("target/release/standfast-load") } else { repo.built("standfast-load") };
+    face(repo, "load", vec![program])
 }
 
 fn face(repo: &Repo, name: &str, words: Vec<PathBuf>) -> Result<FaceSpec> {
@@ -41,4 +58,25 @@ fn text(word: &OsStr) -> String {
 /// A bare word is looked up on `PATH` when it is started; the set-up has seen to it.
 fn is_missing(word: &Path) -> bool {
     word.is_absolute() && !word.exists()
+}
+
+/// The set into which a face writes its numbers.
+pub(crate) fn key(face: &str) -> String {
+    format!("demo:{face}")
+}
+
+/// When each of them said that it is ready. The first that does not is the error, with its complaints.
+pub(crate) fn wait_until_ready(faces: &mut Vec<Face>, patience: Duration) -> Result<Vec<i64>> {
+    let deadline = Instant::now() + patience;
+    let mut ready = Vec::new();
+    for index in 0..faces.len() {
+        match faces[index].wait_ready(deadline) {
+            Ok(at_us) => ready.push(at_us),
+            Err(reason) => {
+                let face = faces.remove(index);
+                bail!("face {} {}", face.name().to_owned(), face.give_up(reason));
+            }
+        }
+    }
+    Ok(ready)
 }

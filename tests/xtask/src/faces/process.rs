@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::Context;
 use standfast_lab::{Process, now_us};
 
 use super::records::{Line, Records, parse};
@@ -35,7 +35,7 @@ pub(crate) struct Face {
     process: Process,
     input: Option<std::process::ChildStdin>,
     ready: Receiver<i64>,
-    finished: Receiver<()>,
+    rounds: Receiver<Records>,
     output: JoinHandle<Output>,
     errors: JoinHandle<VecDeque<String>>,
 }
@@ -57,7 +57,7 @@ struct Output {
 }
 
 impl Face {
-    pub(crate) fn start(spec: &FaceSpec, url: &str, channel: &str) -> Result<Self> {
+    pub(crate) fn start(spec: &FaceSpec, url: &str, channel: &str) -> anyhow::Result<Self> {
         let (program, arguments) =
             spec.command.split_first().with_context(|| format!("face {}: empty command", spec.name))?;
         let mut command = Command::new(program);
@@ -73,14 +73,14 @@ impl Face {
         let stdout = process.take_stdout().expect("the output is a pipe");
         let stderr = process.take_stderr().expect("the error output is a pipe");
         let (is_ready, ready) = mpsc::channel();
-        let (has_finished, finished) = mpsc::channel();
+        let (done, rounds) = mpsc::channel();
         Ok(Self {
             name: spec.name.clone(),
             input: process.take_stdin(),
             process,
             ready,
-            finished,
-            output: thread::spawn(move || read_records(BufReader::new(stdout), &is_ready, has_finished)),
+            rounds,
+            output: thread::spawn(move || read_records(BufReader::new(stdout), &is_ready, done)),
             errors: thread::spawn(move || read_tail(BufReader::new(stderr))),
         })
     }
@@ -90,7 +90,7 @@ impl Face {
     }
 
     /// When it said that it is ready, or what it did instead.
-    pub(crate) fn wait_ready(&mut self, deadline: Instant) -> std::result::Result<i64, &'static str> {
+    pub(crate) fn wait_ready(&mut self, deadline: Instant) -> Result<i64, &'static str> {
         let left = deadline.saturating_duration_since(Instant::now());
         self.ready.recv_timeout(left).map_err(|e| match e {
             mpsc::RecvTimeoutError::Timeout => "did not become ready",
@@ -102,6 +102,24 @@ impl Face {
     pub(crate) fn give_up(mut self, what: &str) -> String {
         let _ = self.process.kill();
         describe(what, &self.errors.join().expect("the reader of complaints does not panic"))
+    }
+
+    /// Its process number.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Ends a round of a face that knows rounds (`standfast-load`): the next one writes to `key`. Gives its records, or says how it failed
+    /// to tell them.
+    pub(crate) fn round(&mut self, key: &str, last_message: u64, patience: Duration) -> Result<Records, &'static str> {
+        let asked = self.input.as_mut().map(|input| writeln!(input, "round {key} {last_message}"));
+        if !matches!(asked, Some(Ok(()))) {
+            return Err("is gone");
+        }
+        self.rounds.recv_timeout(patience).map_err(|e| match e {
+            mpsc::RecvTimeoutError::Timeout => "did not end its round",
+            mpsc::RecvTimeoutError::Disconnected => "ended before it was asked to",
+        })
     }
 
     /// Asks it to stop; [`Face::collect`] waits for it.
@@ -117,11 +135,16 @@ impl Face {
     /// What it told. If it has not ended at the deadline it hangs, and is killed.
     pub(crate) fn collect(mut self, stop_us: i64, deadline: Instant) -> Ended {
         let left = deadline.saturating_duration_since(Instant::now());
-        let hung = self.finished.recv_timeout(left) == Err(mpsc::RecvTimeoutError::Timeout);
-        let ended = if hung { None } else { self.wait_for_exit(deadline) };
+        let told = self.rounds.recv_timeout(left);
+        let ended = match told {
+            Err(mpsc::RecvTimeoutError::Timeout) => None,
+            _ => self.wait_for_exit(deadline),
+        };
         // This closes the pipes, so the readers end.
         let _ = self.process.kill();
         let Output { records, garbage } = self.output.join().expect("the reader of records does not panic");
+        // What a face told before it hung or crashed is true all the same.
+        let records = told.unwrap_or(records);
         let errors = self.errors.join().expect("the reader of complaints does not panic");
         let problem = match ended {
             None => Some("hung: it did not end after `stop` and was killed".to_owned()),
@@ -148,8 +171,8 @@ fn describe(what: &str, errors: &VecDeque<String>) -> String {
     errors.iter().fold(what.to_owned(), |text, line| text + "\n    | " + line)
 }
 
-/// `_finished` is dropped at the end of the output, and that is how others learn of it.
-fn read_records(output: impl BufRead, ready: &Sender<i64>, _finished: Sender<()>) -> Output {
+/// Records go out whenever the face is done with a round; `done` is dropped at the end of the output, and that is how others learn of it.
+fn read_records(output: impl BufRead, ready: &Sender<i64>, done: Sender<Records>) -> Output {
     let mut read = Output::default();
     for line in output.lines().map_while(std::result::Result::ok) {
         match parse(&line) {
@@ -157,7 +180,13 @@ fn read_records(output: impl BufRead, ready: &Sender<i64>, _finished: Sender<()>
                 // Nobody waits any more when it comes too late.
                 let _ = ready.send(now_us());
             }
-            Some(line) => read.records.add(line),
+            Some(line) => {
+                read.records.add(line);
+                if read.records.done {
+                    // Nobody waits any more when it comes too late.
+                    let _ = done.send(std::mem::take(&mut read.records));
+                }
+            }
             None => read.garbage = read.garbage.or(Some(line)),
         }
     }

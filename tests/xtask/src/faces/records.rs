@@ -7,7 +7,7 @@
 //! | `["m",n,received_us]` | message `n` arrived |
 //! | `["g",since_us,until_us,"reason"]` | a marked gap |
 //! | `["d",count]` | messages dropped by a full queue |
-//! | `{"done":true}` | there is no more |
+//! | `{"done":true}` | there is no more, or no more of this round |
 //!
 //! All times are CLOCK_REALTIME in microseconds since the Unix epoch.
 

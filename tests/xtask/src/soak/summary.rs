@@ -1,0 +1,140 @@
+//! What a soak of failovers came to: a line for each while it runs, a table by kind of fault at the end, and what the client held.
+
+use std::collections::BTreeMap;
+
+use super::{
+    failover::{Run, Seen},
+    resources::Resources,
+};
+use crate::{count::Count, faces::report::FaultKind, statistics::Spread};
+
+/// The first failovers of a session touch code and fill buffers for the first time: what the client holds is compared from here on.
+const WARM: usize = 10;
+/// How much more memory may be resident at the end than when the client was warm.
+const MEMORY: f64 = 1.05;
+
+/// The whole soak, told and counted.
+pub(super) struct Summary {
+    pub(super) text: String,
+    pub(super) count: Count,
+}
+
+/// One run, for people who watch.
+pub(super) fn line(run: &Run) -> String {
+    let head = format!("{:>5} {:<8}", run.number, word(run.kind));
+    let mut text = match &run.seen {
+        None => head,
+        Some(Seen { report, writable_ms, failovers, resources, .. }) => format!(
+            "{head} writable {writable_ms:>5.0} ms, we {:>+5.0} ms, outage {:>5.0}, hold {:>5.0}; acked {:>6}, lost {}, errors {}, missed {} in {} gaps; \
+             {} fds, {} threads, {} KiB{}",
+            report.lag_after_writable_ms.unwrap_or(f64::NAN),
+            report.outage_ms,
+            report.hold_ms,
+            report.acked,
+            report.lost,
+            errors(&report.errors),
+            report.missed,
+            report.gaps,
+            resources.descriptors,
+            resources.threads,
+            resources.rss_kib,
+            if *failovers > 1 { format!("; {failovers} failovers, Sentinel went on by itself") } else { String::new() },
+        ),
+    };
+    for problem in &run.problems {
+        text += &format!("\n      FAILED run {} ({}): {problem}", run.number, word(run.kind));
+    }
+    text
+}
+
+/// All runs. Each counts as passed or failed, and so does what each session's client held at its end, unless there were too few runs to say.
+pub(super) fn of(runs: &[Run], seed: u64, brief: bool) -> Summary {
+    let failed: Vec<&Run> = runs.iter().filter(|run| !run.problems.is_empty()).collect();
+    let mut count = Count { passed: (runs.len() - failed.len()) as u64, failed: failed.len() as u64 };
+    let mut text = format!("{} failovers, seed {seed}.\n\n", runs.len());
+    text += "| fault | runs | writable after ms | we write after writable ms | outage ms | longest write ms | acked | writes/s | lost (runs) | errors | missed (outside gaps) | went on by itself |\n";
+    text += "|---|---|---|---|---|---|---|---|---|---|---|---|\n";
+    for kind in [FaultKind::Planned, FaultKind::Kill, FaultKind::Stop, FaultKind::Swallow] {
+        let seen: Vec<&Seen> = runs.iter().filter(|run| run.kind == kind).filter_map(|run| run.seen.as_ref()).collect();
+        if !seen.is_empty() {
+            text += &row(kind, &seen);
+        }
+    }
+    text += "\nMilliseconds: median (least … most).\n";
+    if !brief {
+        let sessions: BTreeMap<usize, Vec<&Seen>> = runs.iter().fold(BTreeMap::new(), |mut all, run| {
+            all.entry(run.session).or_default().extend(&run.seen);
+            all
+        });
+        for (number, seen) in sessions {
+            if let [.., last] = &seen[..]
+                && let Some(warm) = seen.get(WARM).filter(|_| seen.len() > WARM + 1)
+            {
+                let grown = last.resources.grown_over(&warm.resources, MEMORY);
+                count += Count { passed: u64::from(grown.is_empty()), failed: u64::from(!grown.is_empty()) };
+                text += &held(number, seen.len(), &warm.resources, &last.resources, &grown);
+            }
+        }
+    }
+    for run in failed {
+        text += &format!("\n- FAILED run {} ({}): {}", run.number, word(run.kind), run.problems.join("; "));
+    }
+    Summary { text, count }
+}
+
+fn row(kind: FaultKind, seen: &[&Seen]) -> String {
+    let spread = |of: fn(&Seen) -> Option<f64>| Spread::text(seen.iter().filter_map(|seen| of(seen)));
+    let sum = |of: fn(&Seen) -> u64| seen.iter().map(|seen| of(seen)).sum::<u64>();
+    let mut all_errors = BTreeMap::new();
+    for (name, count) in seen.iter().flat_map(|seen| &seen.report.errors) {
+        *all_errors.entry(name.clone()).or_default() += *count;
+    }
+    let losing = seen.iter().filter(|seen| seen.report.lost > 0).count();
+    format!(
+        "| {} | {} | {} | {} | {} | {} | {} | {} | {} ({losing}) | {} | {} ({}) | {} |\n",
+        word(kind),
+        seen.len(),
+        spread(|seen| Some(seen.writable_ms)),
+        spread(|seen| seen.report.lag_after_writable_ms),
+        spread(|seen| Some(seen.report.outage_ms)),
+        spread(|seen| Some(seen.report.hold_ms)),
+        sum(|seen| seen.report.acked),
+        spread(|seen| Some(seen.writes_per_second)),
+        sum(|seen| seen.report.lost),
+        errors(&all_errors),
+        sum(|seen| seen.report.missed),
+        sum(|seen| seen.report.missed - seen.report.missed_in_gaps),
+        seen.iter().filter(|seen| seen.failovers > 1).count(),
+    )
+}
+
+fn held(session: usize, runs: usize, warm: &Resources, last: &Resources, grown: &[String]) -> String {
+    let at = |r: &Resources| {
+        let Resources { descriptors, threads, rss_kib, at_sentinels, connected_clients } = r;
+        format!(
+            "{descriptors} descriptors, {threads} threads, {rss_kib} KiB, {at_sentinels:?} links of its own at the sentinels, {connected_clients:?} of everybody"
+        )
+    };
+    let verdict = if grown.is_empty() { String::new() } else { format!(" FAILED: {}.", grown.join("; ")) };
+    format!(
+        "\nClient {} held, after {} failovers: {}; after {runs}: {}.{verdict}\n",
+        session + 1,
+        WARM + 1,
+        at(warm),
+        at(last),
+    )
+}
+
+fn errors(errors: &BTreeMap<String, u64>) -> String {
+    let words: Vec<String> = errors.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    if words.is_empty() { "0".to_owned() } else { words.join(", ") }
+}
+
+fn word(kind: FaultKind) -> &'static str {
+    match kind {
+        FaultKind::Planned => "planned",
+        FaultKind::Kill => "kill -9",
+        FaultKind::Stop => "SIGSTOP",
+        FaultKind::Swallow => "swallow",
+    }
+}
