@@ -320,7 +320,8 @@ const char *standfast_status_name(standfast_status status);
  * Make options from a URL.
  *
  * "redis+sentinel://[user:password@]host[:26379][,host...]/master[/db][?option=value&...]" asks sentinels for the master of
- * this name; "redis://host[:6379][,host...][/db]" uses the one of these nodes that is a master.
+ * this name; "redis://host[:6379][,host...][/db]" uses the one of these nodes that is a master; "env:" takes the URL from
+ * the environment variable STANDFAST_URL, and options from STANDFAST_COMMAND_TIMEOUT and so on.
  *
  * @param url  Text.
  * @param out  Receives new options. Free with standfast_options_free().
@@ -342,6 +343,19 @@ standfast_status standfast_options_new(const char *url,
 standfast_status standfast_options_set(standfast_options *options,
                                        const char *name,
                                        const char *value);
+
+/**
+ * What these options say, all in all; a way to check a URL without connecting.
+ *
+ * @param report  Receives a map with "mode" ("sentinel" or "direct"), "hosts", "master", "db", "username", "password",
+ *                "sentinel_username", "sentinel_password", "sentinel_auth" and "options", a map by name. A password is
+ *                "***" or nil, lengths of time are microseconds. Free with standfast_reply_free().
+ * @return STANDFAST_OK, STANDFAST_ERR_INVALID_OPTION when the options do not fit together.
+ *
+ * Threads: any. Never blocks.
+ */
+standfast_status standfast_options_describe(const standfast_options *options,
+                                            standfast_reply **report);
 
 /**
  * For libraries that wrap this one: their language, in the name that servers show when no "client_name" is set
@@ -656,12 +670,13 @@ standfast_status standfast_subscribe(const standfast_client *client,
  * Wait until the server has confirmed every channel and pattern.
  *
  * @param timeout_ms  0 = look only, STANDFAST_FOREVER = no limit.
- * @return STANDFAST_OK; STANDFAST_ERR_SUBSCRIBE_FAILED when the server has not confirmed in time, or refuses;
- * STANDFAST_ERR_END_OF_STREAM when the subscription is closed.
+ * @return STANDFAST_OK; STANDFAST_ERR_SUBSCRIBE_FAILED when the server refuses; STANDFAST_ERR_TIMEOUT when it has not
+ * confirmed in time (the subscription goes on); STANDFAST_ERR_END_OF_STREAM when the subscription is closed.
  *
  * Threads: any. Blocks up to timeout_ms.
  */
-standfast_status standfast_subscription_ready(const standfast_subscription *subscription, int64_t timeout_ms);
+standfast_status standfast_subscription_ready(const standfast_subscription *subscription,
+                                              int64_t timeout_ms);
 
 /**
  * The next item.

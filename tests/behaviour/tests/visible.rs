@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use standfast::{Client, EventKind, Events, Value};
+use standfast::{Client, EventKind, Events};
 use standfast_behaviour::{LIMIT, client, connect, event, lab, raw, run, until, with};
 use standfast_lab::{Lab, LabOptions};
 
@@ -103,7 +103,7 @@ fn a_user_who_may_only_ask_follows_by_asking() {
     for &sentinel in lab.sentinel_addrs() {
         let mut user = vec!["ACL", "SETUSER", "asker", "ON", ">pw", "resetchannels"];
         user.extend(rights.split_whitespace());
-        assert_eq!(raw(&lab, sentinel).command(&user).unwrap(), Value::Okay);
+        raw(&lab, sentinel).command(&user).unwrap().into_result().unwrap();
     }
     let client = client(&lab, "sentinel_username=asker&sentinel_password=pw");
     until("all sentinels are polled", || {

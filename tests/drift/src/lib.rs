@@ -5,6 +5,7 @@
 
 pub mod commands;
 pub mod errors;
+pub mod options;
 
 use std::{
     env, fs,
@@ -47,6 +48,14 @@ pub fn must_be(path: &str, expected: &str) {
         present.lines().nth(line),
         expected.lines().nth(line),
     );
+}
+
+/// Fail unless a file has exactly this text between two lines of its own; with `UPDATE=1`, write it there.
+pub fn region_must_be(path: &str, begin: &str, end: &str, expected: &str) {
+    let text = read(path);
+    let (head, rest) = text.split_once(begin).unwrap_or_else(|| panic!("{path} has no line {begin:?}"));
+    let (_, tail) = rest.split_once(end).unwrap_or_else(|| panic!("{path} has no line {end:?} behind the first"));
+    must_be(path, &format!("{head}{begin}{expected}{end}{tail}"));
 }
 
 /// The files in a folder of the tree whose names end like this, sorted.
