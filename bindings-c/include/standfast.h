@@ -18,7 +18,7 @@
  *  6. Any function may be called from any thread, concurrently. A queue is meant for one thread or event loop: two threads
  *     that read it each get a part of the results.
  *  7. There are no callbacks. Whoever wants something pulls it: standfast_subscription_next(), standfast_events_next(),
- *     standfast_queue_next(). Event loops watch the descriptors of subscriptions and queues.
+ *     standfast_queue_next(), standfast_logs_next(). Event loops watch the descriptors of subscriptions, queues and logs.
  *  8. Time-outs are milliseconds. Commands: STANDFAST_DEFAULT_TIMEOUT, STANDFAST_NO_TIMEOUT or 1 and more; 0 is invalid.
  *     "next" and "wait": 0 = look only, STANDFAST_FOREVER = no limit; a "next" whose time-out passes returns STANDFAST_OK
  *     and NULL.
@@ -127,6 +127,11 @@ typedef struct standfast_client standfast_client;
  * What went wrong in the last call on this thread. Not an object: there is nothing to free.
  */
 typedef struct standfast_error standfast_error;
+
+/**
+ * A reader of the log records of this process.
+ */
+typedef struct standfast_logs standfast_logs;
 
 /**
  * What to connect to, and how.
@@ -809,6 +814,63 @@ standfast_status standfast_queue_close(const standfast_queue *queue);
  * Threads: any, also while another thread waits on it.
  */
 standfast_status standfast_queue_free(standfast_queue *queue);
+
+/**
+ * Record from now on, for this reader, what all clients of the process have to tell.
+ *
+ * Nothing is recorded for nobody: without a reader the library is silent. A reader that is slow keeps the latest 1024
+ * records; older ones are forgotten and counted.
+ *
+ * @param level  "error", "warn", "info" or "debug": this one, and what is more serious.
+ * @param out    Receives the reader. Free with standfast_logs_free().
+ * @return STANDFAST_OK; STANDFAST_ERR_INVALID_ARGUMENT for another level, and in a Rust program that has installed a
+ * `tracing` subscriber of its own, which has the records.
+ *
+ * Threads: any. Never blocks. No client is needed.
+ */
+standfast_status standfast_logs_open(const char *level,
+                                     standfast_logs **out);
+
+/**
+ * The next record.
+ *
+ * @param timeout_ms  0 = look only, STANDFAST_FOREVER = no limit.
+ * @param record      Receives a map with "at" (microseconds since 1970-01-01 UTC), "level" ("error", "warn", "info" or
+ *                    "debug"), "message" (one line without secrets and without arguments of commands) and
+ *                    "dropped_before" (records that were forgotten just before this one); NULL, with STANDFAST_OK, when
+ *                    the time-out passed first. Free with standfast_reply_free().
+ * @return STANDFAST_OK; STANDFAST_ERR_END_OF_STREAM when the reader was closed and everything was read.
+ *
+ * Threads: any; each record goes to one of those that read. Blocks up to timeout_ms.
+ */
+standfast_status standfast_logs_next(const standfast_logs *logs,
+                                     int64_t timeout_ms,
+                                     standfast_reply **record);
+
+/**
+ * A descriptor for poll(): readable while standfast_logs_next() has something to say. Never read it, never close it; it
+ * lives until the reader is freed.
+ *
+ * @return The descriptor, or -1.
+ *
+ * Threads: any. Never blocks.
+ */
+int standfast_logs_fd(const standfast_logs *logs);
+
+/**
+ * Close a reader: nothing more is recorded for it. What was recorded can still be read, then standfast_logs_next() returns
+ * STANDFAST_ERR_END_OF_STREAM, also on threads that are waiting in it. Closing twice is harmless.
+ *
+ * Threads: any. Never blocks.
+ */
+standfast_status standfast_logs_close(const standfast_logs *logs);
+
+/**
+ * Close and free a reader. NULL is ignored.
+ *
+ * Threads: any, also while other threads wait on it.
+ */
+standfast_status standfast_logs_free(standfast_logs *logs);
 
 /**
  * The version of the library, "0.1.0". Compare with STANDFAST_VERSION, the version of the header.

@@ -238,7 +238,11 @@ impl Shared {
     }
 
     pub(crate) fn announce(&self, kind: EventKind, details: Vec<(&'static str, Tree)>) {
-        let GateWord { generation, .. } = self.gate.load();
+        self.announce_for(self.gate.load().generation, kind, details);
+    }
+
+    /// Announce what is about to become true for a generation.
+    pub(crate) fn announce_for(&self, generation: u64, kind: EventKind, details: Vec<(&'static str, Tree)>) {
         let epoch = lock(&self.known).epoch;
         self.events.record(kind, generation, epoch, details);
     }

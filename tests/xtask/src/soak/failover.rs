@@ -228,7 +228,7 @@ impl Session {
         }
         // The sentinels must know the new master before they can accept the old one back.
         self.lab.wait_entry("+switch-master", fault_us, SWITCHED)?;
-        if number % PATIENCE == 0 {
+        if number.is_multiple_of(PATIENCE) {
             self.lab.wait_replicating(REPLICATING)?;
         }
         self.lab.heal()?;
