@@ -1,5 +1,8 @@
 // The public API's types, written by hand and checked by test/types.test-d.ts.
 /// <reference types="node" />
+import type { Commands } from './commands';
+
+export type { Commands, Integer, Many, Numeric, Pairs, Text } from './commands';
 
 /** What may be sent: numbers are sent as JavaScript writes them. */
 export type Argument = string | number | bigint | Uint8Array;
@@ -35,6 +38,7 @@ export interface ConnectOptions {
   blockingGrace?: number;
   /** Whether a command waits while there is no master, or fails with NotReady. */
   whenUnavailable?: 'wait' | 'fail';
+  protocol?: 'auto' | '2' | '3' | 2 | 3;
   maxPending?: number;
   maxPendingBytes?: number;
   poolSize?: number;
@@ -74,17 +78,6 @@ export interface CommandOptions<Buffers extends boolean = boolean> {
   /** Strings in the reply become Buffers. Without it, bytes that are not UTF-8 become U+FFFD. */
   buffers?: Buffers;
   signal?: AbortSignal;
-}
-
-export interface SetOptions extends CommandOptions {
-  /** Expires after so many seconds. */
-  ex?: number | bigint;
-  /** Expires after so many milliseconds. */
-  px?: number | bigint;
-  /** Only if the key does not exist. */
-  nx?: boolean;
-  /** Only if the key exists. */
-  xx?: boolean;
 }
 
 export interface SubscribeOptions<Buffers extends boolean = boolean> {
@@ -221,6 +214,9 @@ export interface Status {
   counters: Record<string, number>;
 }
 
+/** And a method for each command: see commands.d.ts. */
+export interface Client extends Commands {}
+
 export class Client {
   private constructor();
   /** Any command, name first. */
@@ -228,12 +224,6 @@ export class Client {
   /** Any command, with options. */
   command(args: readonly Argument[], options: CommandOptions & { buffers: true }): Promise<Reply<Buffer>>;
   command(args: readonly Argument[], options?: CommandOptions<false>): Promise<Reply>;
-  get(key: Argument, options: CommandOptions & { buffers: true }): Promise<Buffer | null>;
-  get(key: Argument, options?: CommandOptions<false>): Promise<string | null>;
-  /** 'OK', or null when `nx` or `xx` forbade it. */
-  set(key: Argument, value: Argument, options?: SetOptions): Promise<'OK' | null>;
-  /** The number of receivers on the master. */
-  publish(channel: Argument, payload: Argument, options?: CommandOptions): Promise<number>;
   /** Returns at once; the server's confirmation is `ready()`. */
   subscribe(channels: Argument | readonly Argument[], options: SubscribeOptions & { buffers: true }): Subscription<Buffer>;
   subscribe(channels: Argument | readonly Argument[], options?: SubscribeOptions<false>): Subscription;

@@ -4,7 +4,7 @@ import { connect } from 'standfast';
 const client = await connect(process.argv[2] ?? process.env.STANDFAST_URL);
 console.log('master:', client.status().master);
 
-await client.set('greeting', 'hello', { ex: 60 });
+await client.set('greeting', 'hello', { EX: 60 });
 console.log('greeting:', await client.get('greeting'));
 
 const news = client.subscribe('news');

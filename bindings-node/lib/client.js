@@ -1,13 +1,24 @@
 'use strict';
 // The client as users see it. Every method is the name of something that the session does; nothing is decided here.
 
+const { fixed, variadic } = require('./commands.js');
 const { failure } = require('./errors.js');
 const { Session } = require('./session.js');
 const { Stream, disposable, iterate } = require('./stream.js');
 const { Subscription } = require('./subscription.js');
 const { toOptions, toSignal, typeName } = require('./values.js');
 
-const SET = ['ex', 'px', 'nx', 'xx', 'timeout', 'buffers', 'signal'];
+/** A method of the client, like one that is written down. */
+function define(prototype, name, method) {
+  Object.defineProperty(method, 'name', { value: name });
+  Object.defineProperty(prototype, name, { value: method, writable: true, configurable: true });
+}
+
+function tooMany(name, most) {
+  return (...args) => {
+    throw failure('InvalidArgument', `${name} takes at most ${most} arguments, options included, not ${args.length}`);
+  };
+}
 
 class Client {
   #session;
@@ -27,23 +38,18 @@ class Client {
     return this.#session.command(args, options);
   }
 
-  get(key, options) {
-    return this.#session.command(['GET', key], options);
-  }
-
-  async set(key, value, options) {
-    const { ex, px, nx, xx, ...rest } = toOptions(options, SET, 'set');
-    const args = ['SET', key, value];
-    if (ex !== undefined) args.push('EX', ex);
-    if (px !== undefined) args.push('PX', px);
-    if (nx) args.push('NX');
-    if (xx) args.push('XX');
-    return this.#session.command(args, rest);
-  }
-
-  /** The number of receivers on the master. */
-  publish(channel, payload, options) {
-    return this.#session.command(['PUBLISH', channel, payload], options);
+  static {
+    // A method for each command.
+    for (const [name, build] of Object.entries(variadic)) {
+      define(this.prototype, name, function (...args) {
+        return this.#session.call(build, args);
+      });
+    }
+    for (const [name, build] of Object.entries(fixed)) {
+      define(this.prototype, name, function (...args) {
+        return this.#session.call(args.length <= build.length ? build : tooMany(name, build.length), args);
+      });
+    }
   }
 
   subscribe(channels, options) {

@@ -5,10 +5,9 @@
 const native = require('../native.js');
 const { Alive } = require('./alive.js');
 const { StandfastError, failure, rejectLater } = require('./errors.js');
-const { makers, toArguments, toOptions, toSignal, toTimeout } = require('./values.js');
+const { COMMAND, makers, toArguments, toOptions, toSignal, toTimeout } = require('./values.js');
 
 const BATCH = 512;
-const COMMAND = ['timeout', 'buffers', 'signal'];
 const NO_OPTIONS = {};
 
 class Session {
@@ -28,10 +27,26 @@ class Session {
 
   /** The reply of a command. Bad arguments reject the promise too: there is one way to fail. */
   command(args, options) {
-    const { timeout, buffers, signal } = options ?? NO_OPTIONS;
-    return this.#submit(signal, buffers, 'the command', (tag) => {
+    return this.#command(options ?? NO_OPTIONS, () => {
       toOptions(options, COMMAND, 'a command');
-      this.#native.submit(toArguments(args), toTimeout(timeout), tag);
+      return args;
+    });
+  }
+
+  /** The reply of a command that has a method; `build` gives its words and the options of the call. */
+  call(build, args) {
+    let built;
+    try {
+      built = build(...args);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.#command(built[1], () => built[0]);
+  }
+
+  #command({ timeout, buffers, signal }, words) {
+    return this.#submit(signal, buffers, 'the command', (tag) => {
+      this.#native.submit(toArguments(words()), toTimeout(timeout), tag);
     });
   }
 

@@ -54,6 +54,9 @@ function typeName(value) {
   return `a ${typeof value}`;
 }
 
+/** The options that every command takes. */
+const COMMAND = ['timeout', 'buffers', 'signal'];
+
 const NONE = Object.freeze({});
 
 /** An options object whose names are all known; nothing at all is an empty one. */
@@ -83,4 +86,4 @@ function toSignal(signal) {
   throw failure('InvalidArgument', `a signal is an AbortSignal, not ${typeName(signal)}`);
 }
 
-module.exports = { makers, toArgument, toArguments, toOptions, toSignal, toTimeout, typeName };
+module.exports = { COMMAND, makers, toArgument, toArguments, toOptions, toSignal, toTimeout, typeName };

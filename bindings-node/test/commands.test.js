@@ -26,12 +26,12 @@ describe('commands', () => {
   });
 
   test('set with options', async () => {
-    assert.equal(await client.set('opt', 1, { nx: true, ex: 100 }), 'OK');
-    assert.equal(await client.set('opt', 2, { nx: true }), null);
-    assert.equal(await client.set('opt', 3, { xx: true, px: 50_000n }), 'OK');
+    assert.equal(await client.set('opt', 1, { NX: true, EX: 100 }), 'OK');
+    assert.equal(await client.set('opt', 2, { NX: true }), null);
+    assert.equal(await client.set('opt', 3, { XX: true, PX: 50_000n }), 'OK');
     const left = await client.execute('PTTL', 'opt');
     assert(left > 40_000 && left <= 50_000, String(left));
-    assert.equal(await client.set('none', 1, { xx: true }), null);
+    assert.equal(await client.set('none', 1, { XX: true }), null);
   });
 
   test('arguments of every type', async () => {

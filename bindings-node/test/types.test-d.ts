@@ -21,8 +21,8 @@ async function uses(url: string): Promise<void> {
   const reply = await client.command(['HGETALL', 'h'], { buffers: true });
   same<typeof reply, Reply<Buffer>>(true);
   if (reply instanceof Map) for (const [key, value] of reply) void [key, value];
-  const set = await client.set('k', 'v', { ex: 60, nx: true });
-  same<typeof set, 'OK' | null>(true);
+  const set = await client.set('k', 'v', { EX: 60, NX: true });
+  same<typeof set, string | null>(true);
   const receivers = await client.publish('news', 'x');
   same<typeof receivers, number>(true);
 

@@ -8,7 +8,7 @@ use standfast::{Channels, Config, OptionKind, VERSION, blocking};
 
 use crate::errors::{OrRaise, boundary, invalid_argument};
 use crate::subscription::{Events, Subscription};
-use crate::values::{argument, command_timeout, names, option_value, reply, report, request, wait_timeout};
+use crate::values::{command_timeout, names, option_value, reply, report, request, wait_timeout};
 use crate::waiting::{close, refuse_at_exit, remember, wait};
 
 /// A client. Only `at_exit` and event loops hold others of it, so when Python drops it, it closes.
@@ -62,14 +62,6 @@ impl Client {
             let timeout = command_timeout(timeout)?;
             let value = wait(py, |interrupt| self.inner.blocking().command(request, timeout, interrupt))?;
             reply(py, value, decode)
-        })
-    }
-
-    fn publish(&self, py: Python<'_>, channel: &Bound<'_, PyAny>, payload: &Bound<'_, PyAny>) -> PyResult<i64> {
-        boundary(py, || {
-            let channel = argument(channel, || "the channel".to_owned())?.into_owned();
-            let payload = argument(payload, || "the payload".to_owned())?.into_owned();
-            wait(py, |interrupt| self.inner.blocking().publish(&channel, &payload, interrupt))
         })
     }
 

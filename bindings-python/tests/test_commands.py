@@ -18,10 +18,10 @@ from lab import Lab
 def test_set_says_whether_it_did(client: Connected) -> None:
     client.execute("DEL", "commands:k")
     assert client.get("commands:k") is None
-    assert client.set("commands:k", "a", xx=True) is False
-    assert client.set("commands:k", "a", nx=True) is True
-    assert client.set("commands:k", "b", nx=True) is False
-    assert client.set("commands:k", "c") is True
+    assert client.set("commands:k", "a", xx=True) is None
+    assert client.set("commands:k", "a", nx=True) == "OK"
+    assert client.set("commands:k", "b", nx=True) is None
+    assert client.set("commands:k", "c", get=True) == b"a"
     assert client.get("commands:k") == b"c"
 
 

@@ -35,7 +35,7 @@ pub use command::Request;
 pub use completion::{Completion, Queue};
 pub use config::{
     Config, ConnectPolicy, Credentials, HostPort, MinorityPolicy, Mode, OptionKind, OptionSpec, OptionValue, Options,
-    OverflowPolicy, Secret, UnavailablePolicy,
+    OverflowPolicy, ProtocolPolicy, Secret, UnavailablePolicy,
 };
 pub use error::{Cause, Error, ErrorKind, Phase, Result, Retry, Step};
 pub use event::{Event, EventKind, Events};

@@ -42,6 +42,8 @@ pub(crate) struct Master {
     /// The address that proved to be the master.
     pub(crate) socket: SocketAddr,
     pub(crate) generation: u64,
+    /// Whether it can redirect (Valkey from 8.0).
+    pub(crate) redirects: bool,
 }
 
 /// The time of one call.
@@ -71,7 +73,7 @@ pub(crate) struct Shared {
     known: Mutex<Known>,
     master: Mutex<Option<Arc<Master>>>,
     failure: Mutex<Option<Error>>,
-    drained: Mutex<Option<SystemTime>>,
+    heard_until: Mutex<Option<SystemTime>>,
     pub(crate) counters: Counters,
     runtimes: Mutex<HashMap<tokio::runtime::Id, Jobs>>,
     /// Commands of completion queues that run at this moment.
@@ -112,7 +114,7 @@ impl Shared {
             known: Mutex::new(known),
             master: Mutex::default(),
             failure: Mutex::default(),
-            drained: Mutex::default(),
+            heard_until: Mutex::default(),
             counters: Counters::default(),
             runtimes: Mutex::default(),
             queued: AtomicU64::new(0),
@@ -250,12 +252,13 @@ impl Shared {
         look(&mut lock(&self.known))
     }
 
-    pub(crate) fn subscriber_drained(&self) -> Option<SystemTime> {
-        *lock(&self.drained)
+    /// What was published until then has certainly reached the subscriptions.
+    pub(crate) fn heard_until(&self) -> Option<SystemTime> {
+        *lock(&self.heard_until)
     }
 
-    pub(crate) fn set_subscriber_drained(&self, at: SystemTime) {
-        *lock(&self.drained) = Some(at);
+    pub(crate) fn set_heard_until(&self, at: SystemTime) {
+        *lock(&self.heard_until) = Some(at);
     }
 
     /// Give a job to the driver of the current runtime.

@@ -11,7 +11,7 @@ namespace Standfast
 {
     /// <summary>A client of one Redis or Valkey master, found and followed through its sentinels. All methods may be called
     /// from any thread.</summary>
-    public sealed class Client : IDisposable
+    public sealed class Client : Commands, IDisposable
     {
         private readonly ClientHandle handle;
         private readonly Completions completions;
@@ -84,18 +84,15 @@ namespace Standfast
         public Task<Value> ExecuteAsync(CancellationToken cancellation, params object[] arguments) =>
             completions.Send(arguments, NativeMethods.DefaultTimeout, cancellation);
 
-        /// <summary>GET, as text; null when there is no such key.</summary>
-        public string Get(string key) => Execute("GET", key).AsString();
-
         /// <summary>GET, as bytes; null when there is no such key.</summary>
         public byte[] GetBytes(string key) => Execute("GET", key).AsBytes();
-
-        /// <summary>SET.</summary>
-        public void Set(string key, object value) => Execute("SET", key, value);
 
         /// <summary>SET with an expiry.</summary>
         public void Set(string key, object value, TimeSpan expiry) =>
             Execute("SET", key, value, "PX", (long)Math.Ceiling(expiry.TotalMilliseconds));
+
+        /// <summary>HSET of one field; gives 1 if it is new.</summary>
+        public long HSet(string key, object field, object value) => Execute("HSET", key, field, value).AsInt64();
 
         /// <summary>Publish text or bytes; gives the number of subscribers that the master itself sent it to.</summary>
         public long Publish(string channel, object message)
@@ -246,6 +243,9 @@ namespace Standfast
                 handle.Leave();
             }
         }
+
+        /// <summary>For the methods of commands.</summary>
+        protected override Value Run(object[] words) => Execute(NativeMethods.DefaultTimeout, words);
 
         private Value Execute(long timeoutMs, object[] arguments)
         {

@@ -170,6 +170,25 @@ namespace Standfast
             throw Wrong("is no number");
         }
 
+        /// <summary>As a number; null for nil.</summary>
+        public double? AsDoubleOrNull() => IsNil ? (double?)null : AsDouble();
+
+        /// <summary>The elements of an array or a set as text.</summary>
+        public string[] AsStrings() => Elements().Select(item => item.AsString()).ToArray();
+
+        /// <summary>The elements of an array or a set as whole numbers.</summary>
+        public long[] AsInt64s() => Elements().Select(item => item.AsInt64()).ToArray();
+
+        /// <summary>A map as text.</summary>
+        public Dictionary<string, string> AsDictionary()
+        {
+            if (Kind != ValueKind.Map)
+            {
+                throw Wrong("is no map");
+            }
+            return Pairs.ToDictionary(pair => pair.Key.AsString(), pair => pair.Value.AsString());
+        }
+
         /// <summary>As yes or no; a number is yes unless it is 0.</summary>
         public bool AsBoolean() => AsInt64() != 0;
 
@@ -226,6 +245,9 @@ namespace Standfast
                     return new Value(ValueKind.Nil, null, 0, 0, null, "");
             }
         }
+
+        private IReadOnlyList<Value> Elements() =>
+            Kind == ValueKind.Array || Kind == ValueKind.Set ? children : throw Wrong("is no array");
 
         private static byte[] Bytes(IntPtr reply)
         {

@@ -13,8 +13,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from . import _native
+from ._arguments import Argument, Name
 from ._client import Client, connect
-from ._commands import Argument, Name
 from ._errors import (
     Cause,
     ConfigurationError,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from . import _native
-from ._commands import Argument, Name, set_arguments, subscription_options
+from ._arguments import Argument, Name, subscription_options
+from ._commands import Commands
 from ._items import TextT
 from ._subscription import Events, Subscription
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from ._options import Options
 
 
-class Client(Generic[TextT]):
+class Client(Commands[TextT]):
     """A client of one master, which follows every failover. Made by :func:`connect`.
 
     Replies have their natural types: ``bytes`` (or ``str`` with ``decode``) for strings, ``str`` for the server's status
@@ -31,6 +32,8 @@ class Client(Generic[TextT]):
     def __init__(self, native: _native.Client, decode: bool) -> None:
         self._native = native
         self._decode = decode
+        self._timeout: float | None = None
+        self._first: Client[Any] | None = None
 
     def execute(self, *args: Argument, timeout: float | None = None, decode: bool | None = None) -> Any:
         """Execute a command and wait for its reply.
@@ -46,45 +49,33 @@ class Client(Generic[TextT]):
             ServerError: The server answered with an error.
             UsageError: An argument cannot be sent, or the client is closed.
         """
+        if timeout is None:
+            timeout = self._timeout
         return self._native.execute(args, timeout, self._decode if decode is None else decode)
 
-    def get(self, key: Name) -> TextT | None:
-        """The value of a key, or ``None`` when there is none."""
-        value: TextT | None = self._native.execute(("GET", key), None, self._decode)
-        return value
+    @overload
+    def with_options(self, *, timeout: float | None = None, decode: Literal[True]) -> Client[str]: ...
+    @overload
+    def with_options(self, *, timeout: float | None = None, decode: Literal[False]) -> Client[bytes]: ...
+    @overload
+    def with_options(self, *, timeout: float | None = None, decode: None = None) -> Client[TextT]: ...
+    def with_options(self, *, timeout: float | None = None, decode: bool | None = None) -> Client[Any]:
+        """The same client with other options for the commands that are called on what is returned.
 
-    def set(
-        self,
-        key: Name,
-        value: Argument,
-        *,
-        ex: int | None = None,
-        px: int | None = None,
-        nx: bool = False,
-        xx: bool = False,
-    ) -> bool:
-        """Set a key.
+        It is cheap, and may be kept or used once: ``client.with_options(timeout=0.2).get("k")``.
 
         Args:
-            key: The key.
-            value: Its new value.
-            ex: Let it expire after so many seconds.
-            px: Let it expire after so many milliseconds.
-            nx: Only when the key does not exist yet.
-            xx: Only when the key exists already.
-
-        Returns:
-            Whether it was set.
+            timeout: Seconds until a call gives up; ``None`` means what this client does, ``math.inf`` for ever.
+            decode: Whether strings in replies and messages become ``str``; ``None`` means what this client does.
         """
-        return self._native.execute(set_arguments(key, value, ex, px, nx, xx), None, False) is not None
+        other: Client[Any] = Client(self._native, self._decode if decode is None else decode)
+        other._timeout = self._timeout if timeout is None else timeout
+        # It lives as long as anybody uses it in any form, and only the first form warns if it was not closed.
+        other._first = self if self._first is None else self._first
+        return other
 
-    def publish(self, channel: Name, payload: Argument) -> int:
-        """Publish a message at the master.
-
-        Returns:
-            How many subscribers the master delivered it to.
-        """
-        return self._native.publish(channel, payload)
+    def _run(self, words: Any) -> Any:
+        return self._native.execute(tuple(words), self._timeout, self._decode)
 
     def subscribe(
         self,
@@ -159,7 +150,7 @@ class Client(Generic[TextT]):
     def __del__(self, _warn: Any = warnings.warn) -> None:
         # Not every attribute exists when the constructor failed.
         native = getattr(self, "_native", None)
-        if native is not None and not native.closed:
+        if native is not None and not native.closed and self._first is None:
             _warn(f"unclosed client {self!r}", ResourceWarning, source=self)
             native.close()
 

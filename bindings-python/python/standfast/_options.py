@@ -29,6 +29,7 @@ class Options(TypedDict, total=False):
     command_timeout: Seconds | None
     blocking_grace: Seconds | None
     when_unavailable: str | None
+    protocol: str | int | None
     max_pending: int | None
     max_pending_bytes: int | None
     pool_size: int | None

@@ -3,6 +3,8 @@
 pub(crate) mod facts;
 pub(crate) mod outcome;
 mod request;
+pub(crate) mod shape;
+mod table;
 
 pub use request::Request;
 pub(crate) use request::encode;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::facts::{self, Blocks, Facts};
+use super::shape::Shape;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A command with its arguments, or several as one unit, encoded and ready to be sent. Cloning is cheap.
@@ -41,7 +42,7 @@ impl Request {
 
     /// Several encoded commands as one unit: written together, on one link, answered together.
     pub(crate) fn unit(bytes: Vec<u8>, replies: usize) -> Request {
-        let facts = Facts { reads_only: false, blocks: Blocks::No, changes_link: false };
+        let facts = Facts { reads_only: false, blocks: Blocks::No, changes_link: false, shape: Shape::Same };
         Request { bytes: bytes.into(), replies, facts, name: "pipeline".into() }
     }
 
@@ -73,6 +74,10 @@ impl Request {
 
     pub(crate) fn blocks(&self) -> Blocks {
         self.facts.blocks
+    }
+
+    pub(crate) fn shape(&self) -> Shape {
+        self.facts.shape
     }
 
     pub(crate) fn name(&self) -> &str {

@@ -5,7 +5,8 @@ mod secret;
 mod url;
 
 pub use options::{
-    ConnectPolicy, MinorityPolicy, OptionKind, OptionSpec, OptionValue, Options, OverflowPolicy, UnavailablePolicy,
+    ConnectPolicy, MinorityPolicy, OptionKind, OptionSpec, OptionValue, Options, OverflowPolicy, ProtocolPolicy,
+    UnavailablePolicy,
 };
 pub use secret::Secret;
 

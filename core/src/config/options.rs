@@ -25,6 +25,17 @@ pub enum UnavailablePolicy {
     Fail,
 }
 
+/// The version of RESP that is spoken with servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProtocolPolicy {
+    /// RESP3, and RESP2 with servers that do not know it.
+    Auto,
+    /// RESP2, whatever a server knows.
+    Resp2,
+    /// RESP3, and nothing with servers that do not know it.
+    Resp3,
+}
+
 /// What is believed when fewer than a majority of the known sentinels answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MinorityPolicy {
@@ -210,7 +221,12 @@ macro_rules! choice {
             type Range = ();
             const KIND: OptionKind = OptionKind::Choice(&[$($word),*]);
             fn read(name: &str, value: OptionValue, (): &()) -> Result<Self> {
-                match value.into_text(name)?.as_str() {
+                let word = match value {
+                    // `protocol=2` is written as a number where the language has them.
+                    OptionValue::Int(number) => number.to_string(),
+                    other => other.into_text(name)?,
+                };
+                match word.as_str() {
                     $($word => Ok($type::$variant),)*
                     _ => Err(invalid(name, concat!("takes one of:" $(, " ", $word)*))),
                 }
@@ -227,6 +243,7 @@ macro_rules! choice {
 
 choice!(ConnectPolicy { "wait" => Wait, "background" => Background });
 choice!(UnavailablePolicy { "wait" => Wait, "fail" => Fail });
+choice!(ProtocolPolicy { "auto" => Auto, "2" => Resp2, "3" => Resp3 });
 choice!(MinorityPolicy { "accept" => Accept, "refuse" => Refuse });
 choice!(OverflowPolicy { "drop_oldest" => DropOldest, "drop_newest" => DropNewest, "close" => Close });
 
@@ -282,6 +299,7 @@ options! {
     command_timeout: Duration = secs(5), "5s", (ms(1), DAY), "Time for a command, from the call to its reply.";
     blocking_grace: Duration = secs(1), "1s", (ms(0), DAY), "Time that a blocking command gets beyond its own.";
     when_unavailable: UnavailablePolicy = UnavailablePolicy::Wait, "wait", (), "Whether a command waits while there is no master.";
+    protocol: ProtocolPolicy = ProtocolPolicy::Auto, "auto", (), "The version of RESP: 3, or 2 with servers that do not know it (`auto`), or one of them only.";
     max_pending: u64 = 10_000, "10000", (1, 100_000_000), "Commands that may wait at once.";
     max_pending_bytes: u64 = 64 << 20, "67108864", (1024, 1 << 40), "Bytes of commands that may wait at once.";
     pool_size: u64 = 64, "64", (1, 10_000), "Links for waiting threads.";

@@ -21,7 +21,7 @@ use crate::config::UnavailablePolicy;
 use crate::counters::Counter;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::link::engine::{Engine, Incoming};
-use crate::link::handshake;
+use crate::link::handshake::{self, Handshake, Hop};
 use crate::link::socket;
 use crate::link::talk::bounds;
 use crate::shared::{Limit, Master, Shared};
@@ -301,19 +301,26 @@ impl Driver {
             heard_at: Instant::now(),
             _registered: registered,
         };
-        let (bytes, replies) =
-            handshake::requests(&self.shared.config.data, &self.shared.client_name, self.shared.config.db);
-        link.engine.push(0, &bytes, replies);
-        let values = match tokio::time::timeout_at(until, link.greet()).await {
-            Ok(values) => values?,
-            Err(_) => {
-                return Err(Error::new(
-                    ErrorKind::ConnectFailed,
-                    format!("{} did not answer HELLO in time", master.node),
-                ));
+        let (config, name) = (&self.shared.config, &self.shared.client_name);
+        let mut handshake =
+            Handshake::new(Hop::Data, options.protocol, &config.data, name, config.db).redirected(master.redirects);
+        loop {
+            let (bytes, replies) = handshake.request();
+            link.engine.push(0, &bytes, replies);
+            let values = match tokio::time::timeout_at(until, link.greet()).await {
+                Ok(values) => values?,
+                Err(_) => {
+                    return Err(Error::new(
+                        ErrorKind::ConnectFailed,
+                        format!("{} did not answer HELLO in time", master.node),
+                    ));
+                }
+            };
+            if let Some(hello) = handshake.answer(&values)? {
+                link.engine.speaks(hello.protocol);
+                return handshake::prove_master(&master.node, &hello).map(|()| link);
             }
-        };
-        handshake::prove_master(&master.node, &values).map(|()| link)
+        }
     }
 
     /// Use the link until it ends, its master is replaced, or the client is closed.
@@ -384,7 +391,7 @@ impl Driver {
                 if link.in_flight.is_empty() {
                     link.heard_at = Instant::now();
                 }
-                link.engine.push(0, job.request.bytes(), job.request.replies());
+                link.engine.push_shaped(0, job.request.bytes(), job.request.replies(), job.request.shape());
                 link.in_flight.push_back(job);
             }
         }

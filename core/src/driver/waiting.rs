@@ -19,7 +19,7 @@ use crate::config::UnavailablePolicy;
 use crate::counters::Counter;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::link::engine::{Engine, Incoming};
-use crate::link::handshake;
+use crate::link::handshake::{self, Handshake, Hop};
 use crate::link::socket;
 use crate::link::talk::bounds;
 use crate::shared::{Limit, Master, Shared};
@@ -226,15 +226,26 @@ impl WaitingLink {
             buffer: vec![0; 16 << 10].into_boxed_slice(),
             _registered: registered,
         };
-        let (bytes, replies) = handshake::requests(&shared.config.data, &shared.client_name, shared.config.db);
-        link.engine.push(0, &bytes, replies);
         let total = left;
         let patience = Patience { limit: Limit { deadline: Some(until), total }, silence: None, ..patience };
-        match link.exchange(patience) {
-            Ok(Ok(values)) => handshake::prove_master(&master.node, &values).map(|()| link),
-            Ok(Err(error)) => Err(error),
-            Err(_) => {
-                Err(Error::new(ErrorKind::ConnectFailed, format!("{} did not answer HELLO in time", master.node)))
+        let mut handshake =
+            Handshake::new(Hop::Data, options.protocol, &shared.config.data, &shared.client_name, shared.config.db)
+                .redirected(master.redirects);
+        loop {
+            let (bytes, replies) = handshake.request();
+            link.engine.push(0, &bytes, replies);
+            let values = match link.exchange(patience) {
+                Ok(values) => values?,
+                Err(_) => {
+                    return Err(Error::new(
+                        ErrorKind::ConnectFailed,
+                        format!("{} did not answer HELLO in time", master.node),
+                    ));
+                }
+            };
+            if let Some(hello) = handshake.answer(&values)? {
+                link.engine.speaks(hello.protocol);
+                return handshake::prove_master(&master.node, &hello).map(|()| link);
             }
         }
     }
@@ -250,7 +261,7 @@ impl WaitingLink {
         request: &Request,
         patience: Patience<'_>,
     ) -> std::result::Result<End, (Stop, bool)> {
-        self.engine.push(1, request.bytes(), request.replies());
+        self.engine.push_shaped(1, request.bytes(), request.replies(), request.shape());
         match self.exchange(patience) {
             Ok(Ok(values)) => {
                 let stale = shared.gate.load().generation != self.generation;

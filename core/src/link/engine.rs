@@ -5,9 +5,11 @@
 
 use std::collections::VecDeque;
 
-use redis::Value;
+use redis::{PushKind, Value};
 
-use super::resp::{Bounds, Parser};
+use super::handshake::Protocol;
+use super::resp::{Bounds, Parser, push_kind, text};
+use crate::command::shape::{self, Shape};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What came from the server.
@@ -39,6 +41,10 @@ pub(crate) struct Engine {
     /// Position of the first byte of `output` in everything that was ever written to this link.
     origin: u64,
     owed: VecDeque<Owed>,
+    /// What the server speaks. Until it is known, what it speaks tells by itself.
+    protocol: Protocol,
+    /// Something was asked for that is answered by pushes.
+    subscribes: bool,
 }
 
 #[derive(Debug)]
@@ -46,6 +52,7 @@ struct Owed {
     token: u64,
     left: usize,
     values: Vec<Value>,
+    shape: Shape,
     /// Position of the request's first byte in everything written to this link.
     start: u64,
 }
@@ -60,14 +67,38 @@ impl Engine {
             written: 0,
             origin: 0,
             owed: VecDeque::new(),
+            protocol: Protocol::Resp3,
+            subscribes: false,
         }
+    }
+
+    /// From here on the server speaks this.
+    pub(crate) fn speaks(&mut self, protocol: Protocol) {
+        self.protocol = protocol;
+    }
+
+    /// What the server speaks.
+    pub(crate) fn protocol(&self) -> Protocol {
+        self.protocol
     }
 
     /// Queue a request that is answered by `replies` replies. `replies` may be 0 for commands that are answered by pushes.
     pub(crate) fn push(&mut self, token: u64, request: &[u8], replies: usize) {
+        self.push_shaped(token, request, replies, Shape::Same);
+    }
+
+    /// The same for a request whose replies have a form in RESP3 that RESP2 lacks.
+    pub(crate) fn push_shaped(&mut self, token: u64, request: &[u8], replies: usize, shape: Shape) {
+        self.subscribes |= replies == 0;
         if replies > 0 {
             let start = self.origin + self.output.len() as u64;
-            self.owed.push_back(Owed { token, left: replies, values: Vec::with_capacity(replies.min(1024)), start });
+            self.owed.push_back(Owed {
+                token,
+                left: replies,
+                values: Vec::with_capacity(replies.min(1024)),
+                shape,
+                start,
+            });
         }
         self.output.extend_from_slice(request);
     }
@@ -113,6 +144,10 @@ impl Engine {
             let value = match value {
                 None => return Ok(None),
                 Some(push @ Value::Push { .. }) => return Ok(Some(Incoming::Push(push))),
+                Some(value) if self.protocol == Protocol::Resp2 => match self.natural(value) {
+                    push @ Value::Push { .. } => return Ok(Some(Incoming::Push(push))),
+                    value => value,
+                },
                 Some(value) => value,
             };
             let Some(owed) = self.owed.front_mut() else {
@@ -125,6 +160,17 @@ impl Engine {
             {
                 return Ok(Some(Incoming::Replies { token, values }));
             }
+        }
+    }
+
+    /// What RESP3 would have said: RESP2 has no pushes, maps, sets and doubles.
+    fn natural(&self, value: Value) -> Value {
+        match value {
+            Value::Array(mut items) if self.subscribes && items.first().and_then(text).is_some_and(is_push) => {
+                let kind = items.remove(0);
+                Value::Push { kind: push_kind(text(&kind).unwrap_or_default()), data: items }
+            }
+            value => shape::apply(self.owed.front().map_or(Shape::Same, |owed| owed.shape), value),
         }
     }
 
@@ -148,6 +194,11 @@ impl Engine {
         let handed_over = self.origin + self.written as u64;
         self.owed.into_iter().map(move |owed| Unanswered { token: owed.token, sent: owed.start < handed_over })
     }
+}
+
+/// Whether an array with this at its head is a push and not a reply, where both are arrays.
+fn is_push(head: &str) -> bool {
+    !matches!(push_kind(head), PushKind::Other(_) | PushKind::Invalidate)
 }
 
 /// A reply that nobody asked for: servers say so why they do not want us, before any question.
@@ -202,6 +253,23 @@ mod tests {
         engine.wrote(1);
         let left: Vec<_> = engine.into_unanswered().map(|request| (request.token, request.sent)).collect();
         assert_eq!(left, [(1, true), (2, true), (3, false)]);
+    }
+
+    #[test]
+    fn resp2_has_pushes_and_forms_too() {
+        let mut engine = engine();
+        engine.speaks(Protocol::Resp2);
+        engine.push_shaped(1, b"A", 1, Shape::Map);
+        engine.feed(b"*2\r\n+message\r\n+x\r\n");
+        let Some(Incoming::Replies { values, .. }) = engine.next().unwrap() else { panic!("no reply") };
+        // Without a subscription it cannot be a message.
+        assert!(matches!(&values[..], [Value::Map(_)]), "{values:?}");
+        engine.push(2, b"SUBSCRIBE", 0);
+        engine.push(3, b"PING", 1);
+        engine.feed(b"*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n*2\r\n$4\r\npong\r\n$0\r\n\r\n");
+        assert!(matches!(engine.next().unwrap(), Some(Incoming::Push(Value::Push { kind: PushKind::Subscribe, .. }))));
+        assert!(matches!(engine.next().unwrap(), Some(Incoming::Replies { token: 3, .. })));
+        assert_eq!(engine.in_flight(), 0);
     }
 
     #[test]

@@ -142,7 +142,8 @@ fn pairs(items: Vec<Value>) -> Vec<(Value, Value)> {
     pairs
 }
 
-fn push_kind(name: &str) -> PushKind {
+/// The kind of a push by its first word.
+pub(super) fn push_kind(name: &str) -> PushKind {
     match name {
         "message" => PushKind::Message,
         "pmessage" => PushKind::PMessage,

@@ -10,10 +10,10 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
 use super::engine::{Engine, Incoming};
-use super::handshake::{self, Hello, Hop};
+use super::handshake::{Handshake, Hello, Hop, Protocol};
 use super::resp::Bounds;
 use super::socket;
-use crate::config::{Config, Credentials, HostPort, Options};
+use crate::config::{Config, Credentials, HostPort, Options, ProtocolPolicy};
 use crate::error::{Cause, Error, ErrorKind, Result, Step};
 
 /// A link of the supervisor.
@@ -24,6 +24,10 @@ pub(crate) struct Talk {
     pushes: VecDeque<Value>,
     buffer: Box<[u8]>,
     pub(crate) peer: SocketAddr,
+    /// The server can redirect.
+    pub(crate) redirects: bool,
+    /// The other side closed the link in order: nothing that it had sent is missing.
+    pub(crate) closed: bool,
 }
 
 /// How to greet the server at the other end.
@@ -81,7 +85,9 @@ impl Talk {
             match socket::connect(peer, left, &config.options).await {
                 Ok(stream) => {
                     let mut talk = Talk::over(stream, peer, &config.options);
-                    let hello = talk.greet(&greeting, until).await.map_err(|error| (Step::Auth, error))?;
+                    let policy = config.options.protocol;
+                    let hello = talk.greet(&greeting, policy, until).await.map_err(|error| (Step::Auth, error))?;
+                    talk.redirects = hello.redirects;
                     return Ok((talk, hello));
                 }
                 Err(error) => last = error,
@@ -97,22 +103,35 @@ impl Talk {
             pushes: VecDeque::new(),
             buffer: vec![0; 16 << 10].into_boxed_slice(),
             peer,
+            redirects: false,
+            closed: false,
         }
     }
 
-    async fn greet(&mut self, greeting: &Greeting<'_>, until: Instant) -> Result<Hello> {
-        let (request, replies) = handshake::requests(greeting.credentials, greeting.name, 0);
-        let values = self.ask(&request, replies, until).await.map_err(|error| match error.kind() {
-            ErrorKind::Timeout => {
-                Error::new(ErrorKind::ConnectFailed, "it accepts connections but does not answer HELLO")
+    async fn greet(&mut self, greeting: &Greeting<'_>, policy: ProtocolPolicy, until: Instant) -> Result<Hello> {
+        let mut handshake = Handshake::new(greeting.hop, policy, greeting.credentials, greeting.name, 0);
+        loop {
+            let (request, replies) = handshake.request();
+            let values = self.ask(&request, replies, until).await.map_err(|error| match error.kind() {
+                ErrorKind::Timeout => {
+                    Error::new(ErrorKind::ConnectFailed, "it accepts connections but does not answer HELLO")
+                }
+                // Whatever answers, it is not what we look for.
+                ErrorKind::Protocol if greeting.hop == Hop::Sentinel => {
+                    Error::new(ErrorKind::NotASentinel, error.message())
+                }
+                _ => error,
+            })?;
+            if let Some(hello) = handshake.answer(&values)? {
+                self.engine.speaks(hello.protocol);
+                return Ok(hello);
             }
-            // Whatever answers, it is not what we look for.
-            ErrorKind::Protocol if greeting.hop == Hop::Sentinel => {
-                Error::new(ErrorKind::NotASentinel, error.message())
-            }
-            _ => error,
-        })?;
-        handshake::judge(greeting.hop, &values)
+        }
+    }
+
+    /// What the server speaks.
+    pub(crate) fn protocol(&self) -> Protocol {
+        self.engine.protocol()
     }
 
     /// Ask, and wait for all replies.
@@ -177,7 +196,10 @@ impl Talk {
         loop {
             self.stream.readable().await.map_err(|error| socket::lost(&error))?;
             match self.stream.try_read(&mut self.buffer) {
-                Ok(0) => return Err(socket::ended()),
+                Ok(0) => {
+                    self.closed = true;
+                    return Err(socket::ended());
+                }
                 Ok(count) => {
                     self.engine.feed(&self.buffer[..count]);
                     return Ok(());

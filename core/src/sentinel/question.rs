@@ -11,6 +11,11 @@ use crate::link::resp::text;
 pub(super) const REPLIES: usize = 4;
 pub(super) const IDENTITY_REPLIES: usize = 1;
 
+/// Are you alive? HELLO without arguments needs no right.
+pub(super) fn heartbeat() -> Vec<u8> {
+    encode(&[b"HELLO".as_slice()])
+}
+
 /// Who are you? Two addresses may lead to the same sentinel.
 pub(super) fn identity() -> Vec<u8> {
     encode(&[b"SENTINEL".as_slice(), b"MYID"])

@@ -20,7 +20,7 @@ use super::watches::{Command, Interest, Key, Watches};
 use crate::command::encode;
 use crate::error::{Cause, Error, ErrorKind, Result, Step};
 use crate::link::engine::Incoming;
-use crate::link::handshake::Hop;
+use crate::link::handshake::{Hop, Protocol};
 use crate::link::resp::text;
 use crate::link::talk::{Greeting, Talk};
 use crate::supervisor::backoff::Backoff;
@@ -91,6 +91,8 @@ enum End {
 
 /// A question that was sent and not answered yet.
 enum Asked {
+    /// Are you alive?
+    Heartbeat,
     Identity,
     Master(String),
 }
@@ -102,6 +104,8 @@ struct Line {
     identity: Option<String>,
     asked: VecDeque<(Asked, Instant)>,
     greeted: bool,
+    /// When it was heard last: any byte is life.
+    heard_at: Instant,
 }
 
 impl Watch {
@@ -133,7 +137,14 @@ impl Watch {
                 text: error.message().to_owned(),
             })
         };
-        let mut line = Line { talk, subscribed: false, identity: None, asked: VecDeque::new(), greeted: false };
+        let mut line = Line {
+            talk,
+            subscribed: false,
+            identity: None,
+            asked: VecDeque::new(),
+            greeted: false,
+            heard_at: Instant::now(),
+        };
         line.subscribed = self.subscribe(&mut line.talk).await.map_err(lost)?;
         line.send(Asked::Identity, &question::identity(), question::IDENTITY_REPLIES, self.timeout())
             .await
@@ -158,7 +169,7 @@ impl Watch {
                 }
                 () = at(next) => {
                     if due.is_some_and(|due| due <= Instant::now()) {
-                        return Err(lost(self.silence()));
+                        return Err(lost(Error::new(ErrorKind::Timeout, "no answer in time")));
                     }
                 }
             }
@@ -220,6 +231,10 @@ impl Watch {
 
     /// `false` if the user has no right to subscribe: then the poll is all there is.
     async fn subscribe(&self, talk: &mut Talk) -> Result<bool> {
+        if talk.protocol() == Protocol::Resp2 {
+            // A link that subscribes cannot ask, and asking is what cannot be missed.
+            return Ok(false);
+        }
         let mut command: Vec<&[u8]> = vec![b"SUBSCRIBE"];
         command.extend(reply::CHANNELS.iter().map(|channel| channel.as_bytes()));
         talk.send(&encode(&command)).await?;
@@ -234,7 +249,9 @@ impl Watch {
     /// A question that is on its way is not due, however much it is wanted.
     fn next_question(&self, line: &Line) -> Option<Instant> {
         let now = Instant::now();
-        self.names.iter().filter(|(master, _)| !line.is_asking(master)).filter_map(|(_, name)| name.next(now)).min()
+        let asked = self.names.iter().filter(|(master, _)| !line.is_asking(master));
+        let beat = line.asked.is_empty().then(|| line.heard_at + self.key.config.options.heartbeat_interval);
+        asked.filter_map(|(_, name)| name.next(now)).chain(beat).min()
     }
 
     async fn ask_what_is_due(&mut self, line: &mut Line) -> Result<()> {
@@ -249,12 +266,18 @@ impl Watch {
             let asked = Asked::Master(master.clone());
             line.send(asked, &question::about(master), question::REPLIES, timeout).await?;
         }
+        let options = &self.key.config.options;
+        if line.asked.is_empty() && line.heard_at + options.heartbeat_interval <= now {
+            line.send(Asked::Heartbeat, &question::heartbeat(), 1, options.heartbeat_timeout).await?;
+        }
         Ok(())
     }
 
     async fn hear(&mut self, line: &mut Line, incoming: Incoming, backoff: &mut Backoff) -> Result<()> {
+        line.heard_at = Instant::now();
         match incoming {
             Incoming::Replies { values, .. } => match line.asked.pop_front() {
+                Some((Asked::Heartbeat, _)) => {}
                 Some((Asked::Identity, _)) => line.identity = question::identity_from(&values),
                 Some((Asked::Master(master), _)) => {
                     let answer = question::answer(&values, line.identity.clone())?;

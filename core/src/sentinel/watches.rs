@@ -39,6 +39,7 @@ fn link_options(options: &Options) -> impl PartialEq {
     (
         (options.sentinel_timeout, options.poll_interval, options.retry_backoff_base, options.retry_backoff_cap),
         (options.tcp_keepalive_idle, options.tcp_keepalive_interval, options.tcp_keepalive_probes),
+        (options.heartbeat_interval, options.heartbeat_timeout),
         (options.tcp_user_timeout, options.max_reply_bytes, options.max_reply_depth),
     )
 }

@@ -170,6 +170,30 @@ impl Hub {
         news
     }
 
+    /// How many subscriptions there have been: those from here on know nothing of what was before.
+    pub(crate) fn opened(&self) -> u64 {
+        lock(&self.state).next
+    }
+
+    /// The master that was left fell silent: what others still publish there reaches nobody here. Tells the subscriptions
+    /// that had been opened before it was left.
+    pub(crate) fn left_in_silence(&self, gap: Gap, opened: u64) -> Option<Arc<Gap>> {
+        let mut state = lock(&self.state);
+        let gap = Arc::new(gap);
+        let mut told = None;
+        for (_, member) in state.members.range_mut(..opened) {
+            match &mut member.interrupted {
+                Some(earlier) => earlier.since = earlier.since.min(gap.since),
+                None if member.ready => {
+                    member.queue.push_gap(Arc::clone(&gap));
+                    told = Some(Arc::clone(&gap));
+                }
+                None => {}
+            }
+        }
+        told
+    }
+
     /// The server confirmed that it will send this no longer.
     pub(crate) fn unconfirm(&self, target: &Target) {
         lock(&self.state).confirmed.remove(target);

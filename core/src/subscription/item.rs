@@ -44,7 +44,8 @@ pub struct Gap {
     pub since: SystemTime,
     /// The moment when the server confirmed the subscription again.
     pub until: SystemTime,
-    /// Why: `switched`, `link_lost`.
+    /// Why: `switched`, `link_lost`, or `old_master_silent`: other clients may have gone on publishing at the master that
+    /// was left, and it could not be heard any more.
     pub reason: &'static str,
     /// The master before, if there was one.
     pub old_master: Option<HostPort>,

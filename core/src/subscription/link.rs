@@ -12,17 +12,19 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Target;
 use super::desired::{Interruption, News};
+use super::item::Gap;
 use crate::command::encode;
+use crate::config::HostPort;
 use crate::error::{Error, ErrorKind};
 use crate::event::EventKind;
 use crate::link::engine::Incoming;
-use crate::link::handshake::{self, Hop};
+use crate::link::handshake::{self, Hop, Protocol};
 use crate::link::talk::Talk;
 use crate::node::probe::Prober;
 use crate::node::role::Role;
 use crate::shared::{Master, Shared};
+use crate::status::ClientState;
 use crate::supervisor::backoff::Backoff;
-use crate::tree::Tree;
 
 /// How long a link to a demoted master is read at the most; Sentinel closes it within some ten seconds.
 const LEAVING_LIMIT: Duration = Duration::from_secs(30);
@@ -46,14 +48,16 @@ pub(crate) async fn run(shared: Arc<Shared>, prober: Prober, master: Arc<Master>
                 return;
             }
         }
+        let began = Instant::now();
         if let Ok((talk, Role::Master)) = prober.open(&master.node).await {
             let registered = shared.links.register("subscriber", &master.node, master.generation, None);
-            let mut link = Link::new(&shared, &master, talk);
+            let mut link = Link::new(&shared, &master, talk, began.elapsed());
             let error = link.serve(&mut backoff).await;
             drop(registered);
             tracing::debug!(target: "standfast", node = %master.node, %error, "subscriber link lost");
             if link.is_left() {
                 // The switch interrupted the subscriptions already; this end is only the last word of the old master.
+                link.left();
                 return;
             }
             link.interrupted();
@@ -73,12 +77,20 @@ struct Link<'a> {
     requested: BTreeSet<Target>,
     /// Requests in the order in which they will be confirmed, or refused as a whole.
     batches: VecDeque<Vec<Target>>,
-    /// When everything that had arrived was read: what was published before that was received.
+    /// When there was last nothing more to read: what was published before was received, if the link is alive.
     drained_at: SystemTime,
+    /// When the server last gave a sign of life: what was published before was received.
+    alive_at: SystemTime,
+    /// How long a question to the server took last: what it said is at most that old.
+    round_trip: Duration,
+    /// The master that was left does not answer, and has not closed the link.
+    fell_silent: bool,
+    /// The subscriptions that were opened before it was left.
+    opened: u64,
 }
 
 impl<'a> Link<'a> {
-    fn new(shared: &'a Shared, master: &'a Master, talk: Talk) -> Link<'a> {
+    fn new(shared: &'a Shared, master: &'a Master, talk: Talk, round_trip: Duration) -> Link<'a> {
         Link {
             shared,
             master,
@@ -86,6 +98,10 @@ impl<'a> Link<'a> {
             requested: BTreeSet::new(),
             batches: VecDeque::new(),
             drained_at: SystemTime::now(),
+            alive_at: SystemTime::now(),
+            round_trip,
+            fell_silent: false,
+            opened: 0,
         }
     }
 
@@ -106,17 +122,30 @@ impl<'a> Link<'a> {
         let mut gate = self.shared.gate.watch();
         let mut changes = self.shared.hub.changes();
         let mut beat = Instant::now() + options.heartbeat_interval;
-        // While a heartbeat is on its way `beat` is its deadline.
-        let mut beating = false;
+        // While a heartbeat is on its way `beat` is its deadline, and this is when it was sent.
+        let mut beating: Option<Instant> = None;
         let mut leave_by: Option<Instant> = None;
+        // When the master that is being left answered last.
+        let mut answered = Instant::now();
         loop {
             if self.is_left() {
                 if leave_by.is_none() {
+                    if self.talk.protocol() == Protocol::Resp2 {
+                        // While it subscribes it cannot be asked for its role, so it might repeat the new master unnoticed.
+                        return Err(Error::new(ErrorKind::Disconnected, "the master was replaced"));
+                    }
                     leave_by = Some(Instant::now() + LEAVING_LIMIT);
                     beat = Instant::now();
+                    answered = Instant::now();
+                    self.opened = self.shared.hub.opened();
                 }
             } else {
                 self.reconcile().await?;
+                // A master that is about to be replaced is asked at once and often: the closer its last sign of life, the
+                // shorter the gap.
+                if beating.is_none() && self.shared.gate.load().state == ClientState::Fenced {
+                    beat = beat.min(Instant::now() + LEAVING_LOOK);
+                }
             }
             if leave_by.is_none() {
                 self.note_drained();
@@ -125,31 +154,46 @@ impl<'a> Link<'a> {
                 // Cancel-safe: nothing is lost if another branch wins.
                 incoming = self.talk.incoming() => {
                     match incoming {
-                        Ok(Incoming::Push(push)) => { self.push(push); backoff.succeeded(); }
-                        Ok(Incoming::Replies { values, .. }) if leave_by.is_some() => still_master(&values)?,
-                        Ok(Incoming::Replies { .. }) => {}
+                        Ok(Incoming::Push(push)) => {
+                            self.note_alive();
+                            self.push(push);
+                            backoff.succeeded();
+                        }
+                        Ok(Incoming::Replies { values, .. }) if leave_by.is_some() => {
+                            answered = Instant::now();
+                            self.note_alive();
+                            still_master(&values)?;
+                        }
+                        Ok(Incoming::Replies { .. }) => {
+                            self.round_trip = beating.map_or(self.round_trip, |sent| sent.elapsed());
+                            self.note_alive();
+                        }
                         Err(error) if error.kind() == ErrorKind::NoPermission => self.refused(&error),
                         Err(error) => return Err(error),
                     }
                     // Any byte is life.
                     if leave_by.is_none() {
-                        beating = false;
+                        beating = None;
                         beat = Instant::now() + options.heartbeat_interval;
                     }
                 }
                 _ = changes.changed(), if leave_by.is_none() => {}
                 _ = gate.changed() => {}
                 () = sleep_until(beat), if leave_by.is_none() => {
-                    if beating {
+                    if beating.is_some() {
                         return Err(Error::new(ErrorKind::Disconnected, "its heartbeat was not answered"));
                     }
-                    beating = true;
+                    beating = Some(Instant::now());
                     beat = Instant::now() + options.heartbeat_timeout;
                     self.talk.send_expecting(&encode(&[b"PING".as_slice()]), 1).await?;
                 }
                 () = sleep_until(beat), if leave_by.is_some() => {
                     if leave_by.is_some_and(|by| by <= Instant::now()) {
                         return Err(Error::new(ErrorKind::Disconnected, "the old master did not close the link"));
+                    }
+                    if answered.elapsed() > options.heartbeat_timeout {
+                        self.fell_silent = true;
+                        return Err(Error::new(ErrorKind::Disconnected, "the old master does not answer"));
                     }
                     beat = Instant::now() + LEAVING_LOOK;
                     self.talk.send_expecting(&encode(&[b"HELLO".as_slice()]), 1).await?;
@@ -159,8 +203,14 @@ impl<'a> Link<'a> {
     }
 
     fn note_drained(&mut self) {
-        self.drained_at = SystemTime::now();
-        self.shared.set_subscriber_drained(self.drained_at);
+        self.drained_at = SystemTime::now() - self.round_trip;
+    }
+
+    fn note_alive(&mut self) {
+        self.alive_at = SystemTime::now() - self.round_trip;
+        if !self.is_left() {
+            self.shared.set_heard_until(self.alive_at);
+        }
     }
 
     /// Ask the server for what is wanted and not asked for yet, and take back what nobody wants any more.
@@ -235,18 +285,23 @@ impl<'a> Link<'a> {
                 News::Ready { subscription } => {
                     self.shared.announce(EventKind::SubscriptionReady, vec![("subscription", subscription.into())]);
                 }
-                News::Gap(gap) => self.shared.announce(
-                    EventKind::SubscriptionGap,
-                    vec![
-                        ("reason", gap.reason.into()),
-                        ("since", gap.since.into()),
-                        ("until", gap.until.into()),
-                        ("old_master", gap.old_master.as_ref().map(ToString::to_string).into()),
-                        ("new_master", gap.new_master.as_ref().map_or(Tree::Nil, |master| master.to_string().into())),
-                    ],
-                ),
+                News::Gap(gap) => self.announce_gap(&gap),
             }
         }
+    }
+
+    fn announce_gap(&self, gap: &Gap) {
+        let text = |node: &Option<HostPort>| node.as_ref().map(ToString::to_string).into();
+        self.shared.announce(
+            EventKind::SubscriptionGap,
+            vec![
+                ("reason", gap.reason.into()),
+                ("since", gap.since.into()),
+                ("until", gap.until.into()),
+                ("old_master", text(&gap.old_master)),
+                ("new_master", text(&gap.new_master)),
+            ],
+        );
     }
 
     /// A subscription is answered by pushes, its refusal by an error: it is about the oldest request.
@@ -256,12 +311,29 @@ impl<'a> Link<'a> {
         }
     }
 
+    /// The master that was left is heard no longer. If that was its own word, nothing is missing.
+    fn left(&self) {
+        if !self.fell_silent {
+            return;
+        }
+        let gap = Gap {
+            since: self.alive_at,
+            until: SystemTime::now(),
+            reason: "old_master_silent",
+            old_master: Some(self.master.node.clone()),
+            new_master: self.shared.known(|known| known.master.clone()),
+            generation: self.shared.gate.load().generation,
+        };
+        if let Some(gap) = self.shared.hub.left_in_silence(gap, self.opened) {
+            self.announce_gap(&gap);
+        }
+    }
+
     fn interrupted(&self) {
-        self.shared.hub.interrupt(&Interruption {
-            since: self.drained_at,
-            reason: "link_lost",
-            old_master: self.master.node.clone(),
-        });
+        // A link that fell silent, or was reset, may have lost what was published since it last gave a sign of life.
+        let since = if self.talk.closed { self.drained_at } else { self.alive_at };
+        self.shared.set_heard_until(since);
+        self.shared.hub.interrupt(&Interruption { since, reason: "link_lost", old_master: self.master.node.clone() });
     }
 }
 

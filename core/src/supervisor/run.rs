@@ -316,17 +316,17 @@ impl Supervisor {
     }
 
     fn switch(&mut self, switch: Switch) {
-        let Switch { node, socket, generation, eager, old, not_before } = switch;
+        let Switch { node, socket, generation, eager, old, not_before, redirects } = switch;
         let held = self.shared.admission.commands();
         let was_fenced = self.shared.gate.load().state == ClientState::Fenced;
-        let master = Arc::new(Master { node: node.clone(), socket, generation });
+        let master = Arc::new(Master { node: node.clone(), socket, generation, redirects });
         self.master = Some(Arc::clone(&master));
         self.epoch = None;
         // First the interruption, so that the new link's confirmation finds it; then the gate, then the old links.
         if let Some(old) = &old {
-            let drained = self.shared.subscriber_drained();
+            let heard = self.shared.heard_until();
             let not_before = not_before.map(|at| SystemTime::now() - self.now().saturating_sub(at));
-            let since = [drained, not_before].into_iter().flatten().min().unwrap_or_else(SystemTime::now);
+            let since = [heard, not_before].into_iter().flatten().min().unwrap_or_else(SystemTime::now);
             self.shared.hub.interrupt(&Interruption { since, reason: "switched", old_master: old.clone() });
         }
         self.shared.set_master(Arc::clone(&master));

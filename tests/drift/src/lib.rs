@@ -3,6 +3,7 @@
 //! Each test compares one thing that stands in two places. Where one place is generated from the other,
 //! `UPDATE=1 cargo test -p standfast-drift` (or `cargo xtask codegen`) writes it instead of complaining.
 
+pub mod commands;
 pub mod errors;
 
 use std::{

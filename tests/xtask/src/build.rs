@@ -46,7 +46,18 @@ pub(crate) fn one(repo: &Repo, name: &str, commands: Vec<Command>) -> Result<()>
 /// Run the tests that compare generated files with their sources, and let them write instead of complain.
 pub(crate) fn codegen(repo: &Repo) -> Result<ExitCode> {
     let header = ["test", "--quiet", "--package", "standfast-c", "--lib", "header"];
-    let documents = ["test", "--quiet", "--package", "standfast-drift", "--test", "tables", "--test", "readme"];
+    let documents = [
+        "test",
+        "--quiet",
+        "--package",
+        "standfast-drift",
+        "--test",
+        "commands",
+        "--test",
+        "tables",
+        "--test",
+        "readme",
+    ];
     for words in [&header[..], &documents[..]] {
         let mut command = repo.cargo(words);
         command.env("UPDATE", "1");

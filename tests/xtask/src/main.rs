@@ -1,9 +1,10 @@
-//! The project's own commands: `cargo xtask demo`, `test`, `soak`, `bench`, `codegen` and `setup`.
+//! The project's own commands: `cargo xtask demo`, `test`, `soak`, `bench`, `codegen`, `commands` and `setup`.
 //!
 //! This file reads the command line and says what each command needs; everything else has a file of its own.
 
 mod bench;
 mod build;
+mod commands;
 mod count;
 mod demo;
 mod faces;
@@ -18,7 +19,7 @@ mod statistics;
 mod steps;
 mod test;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -51,6 +52,15 @@ enum Task {
     Bench(bench::BenchArgs),
     /// Rewrite what is generated and committed: the C header, the tables and snippets of the documentation.
     Codegen,
+    /// Ask a Redis and a Valkey server what their commands are, and rewrite the table of commands.
+    Commands {
+        /// The Redis server.
+        #[arg(long, default_value = "redis-server")]
+        redis: PathBuf,
+        /// The Valkey server.
+        #[arg(long, default_value = "valkey-server")]
+        valkey: PathBuf,
+    },
     /// Install what `demo` and `test` need, and nothing else.
     Setup,
 }
@@ -103,6 +113,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Task::Bench(args) => bench::run(&repo, &args),
         Task::Codegen => build::codegen(&repo),
+        Task::Commands { redis, valkey } => commands::run(&repo, &redis, &valkey),
         Task::Setup => {
             setup::ensure(&repo, &setup::for_test(Area::All))?;
             println!("Everything that demo and test need is here.");

@@ -5,11 +5,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from .. import _native
-from .._commands import Argument, Name, set_arguments, subscription_options
+from .._arguments import Argument, Name, subscription_options
 from .._items import TextT
+from ._commands import Commands
 from ._loop import Drivers
 from ._subscription import Events, Subscription
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from .._options import Options
 
 
-class Client(Generic[TextT]):
+class Client(Commands[TextT]):
     """A client of one master, which follows every failover. Made by :func:`connect`.
 
     Replies have the same types as those of :class:`standfast.Client`. The client may be used from several event loops and
@@ -30,6 +31,8 @@ class Client(Generic[TextT]):
     def __init__(self, native: _native.Client, decode: bool) -> None:
         self._native = native
         self._decode = decode
+        self._timeout: float | None = None
+        self._first: Client[Any] | None = None
         self._drivers = Drivers(native)
         self._events = Events(native.events())
 
@@ -47,47 +50,27 @@ class Client(Generic[TextT]):
             ServerError: The server answered with an error.
             UsageError: An argument cannot be sent, or the client is closed.
         """
+        if timeout is None:
+            timeout = self._timeout
         return await self._drivers.current().execute(args, timeout, self._decode if decode is None else decode)
 
-    async def get(self, key: Name) -> TextT | None:
-        """The value of a key, or ``None`` when there is none."""
-        value: TextT | None = await self._drivers.current().execute(("GET", key), None, self._decode)
-        return value
+    @overload
+    def with_options(self, *, timeout: float | None = None, decode: Literal[True]) -> Client[str]: ...
+    @overload
+    def with_options(self, *, timeout: float | None = None, decode: Literal[False]) -> Client[bytes]: ...
+    @overload
+    def with_options(self, *, timeout: float | None = None, decode: None = None) -> Client[TextT]: ...
+    def with_options(self, *, timeout: float | None = None, decode: bool | None = None) -> Client[Any]:
+        """The same client with other options; see :meth:`standfast.Client.with_options`."""
+        other: Client[Any] = Client.__new__(Client)
+        other._native, other._drivers, other._events = self._native, self._drivers, self._events
+        other._decode = self._decode if decode is None else decode
+        other._timeout = self._timeout if timeout is None else timeout
+        other._first = self if self._first is None else self._first
+        return other
 
-    async def set(
-        self,
-        key: Name,
-        value: Argument,
-        *,
-        ex: int | None = None,
-        px: int | None = None,
-        nx: bool = False,
-        xx: bool = False,
-    ) -> bool:
-        """Set a key.
-
-        Args:
-            key: The key.
-            value: Its new value.
-            ex: Let it expire after so many seconds.
-            px: Let it expire after so many milliseconds.
-            nx: Only when the key does not exist yet.
-            xx: Only when the key exists already.
-
-        Returns:
-            Whether it was set.
-        """
-        arguments = set_arguments(key, value, ex, px, nx, xx)
-        return await self._drivers.current().execute(arguments, None, False) is not None
-
-    async def publish(self, channel: Name, payload: Argument) -> int:
-        """Publish a message at the master.
-
-        Returns:
-            How many subscribers the master delivered it to.
-        """
-        receivers: int = await self._drivers.current().execute(("PUBLISH", channel, payload), None, False)
-        return receivers
+    async def _run(self, words: Any) -> Any:
+        return await self._drivers.current().execute(tuple(words), self._timeout, self._decode)
 
     def subscribe(
         self,
@@ -167,7 +150,7 @@ class Client(Generic[TextT]):
     def __del__(self, _warn: Any = warnings.warn) -> None:
         # Not every attribute exists when the constructor failed.
         native = getattr(self, "_native", None)
-        if native is not None and not native.closed:
+        if native is not None and not native.closed and self._first is None:
             _warn(f"unclosed client {self!r}", ResourceWarning, source=self)
             self._close()
 
