@@ -450,7 +450,9 @@ standfast_status standfast_publish(const standfast_client *client,
                                    int64_t *receivers);
 
 /**
- * What happened to the client, in order: "ready", "master_switched", "sentinel_down", ...
+ * What happened to the client, in order: "ready", "master_switched", "switch_report", "sentinel_down", ... All kinds and their
+ * fields are in core/docs/events.md. Times are microseconds since 1970-01-01 UTC, lengths of time are microseconds, both as
+ * integers; what is not known is nil.
  *
  * @param timeout_ms  0 = look only, STANDFAST_FOREVER = no limit.
  * @param event       Receives a map with "seq", "at", "kind", "generation", "epoch" and what else there is to say; NULL,
@@ -467,8 +469,8 @@ standfast_status standfast_events_next(const standfast_client *client,
  * What the client knows about itself and its servers.
  *
  * @param status  Receives a map with "state" ("connecting", "ready", "fenced", "no_master" or "closed"), "master",
- *                "generation", "epoch", "confirmed_by", "since", "nodes", "sentinels", "links", "pending" and "counters".
- *                Times are microseconds since 1970-01-01 UTC. Free with standfast_reply_free().
+ *                "generation", "epoch", "confirmed_by", "since", "nodes", "sentinels", "links", "minority", "pending" and
+ *                "counters" (every one of them, zero or not). Times are microseconds since 1970-01-01 UTC. Free with standfast_reply_free().
  *
  * Threads: any. Never blocks. Works on a closed client.
  */
@@ -478,11 +480,14 @@ standfast_status standfast_client_status(const standfast_client *client,
 /**
  * The data nodes that the sentinels report, and what each sentinel thinks of them.
  *
- * @param nodes  Receives an array of maps. Free with standfast_reply_free().
+ * @param nodes  Receives an array of maps with "address", "role", "used" (whether it is the master of this client) and
+ *               "opinions": an array of maps with "sentinel", "role", "flags", "epoch" and "link" (nil where the sentinel
+ *               says nothing). Free with standfast_reply_free().
  *
  * Threads: any. Never blocks.
  */
-standfast_status standfast_client_nodes(const standfast_client *client, standfast_reply **nodes);
+standfast_status standfast_client_nodes(const standfast_client *client,
+                                        standfast_reply **nodes);
 
 /**
  * Close a client: every call that waits on it, on any thread, ends with STANDFAST_ERR_CLOSED, every subscription ends. The
