@@ -137,6 +137,13 @@ pub fn nowhere() -> SocketAddr {
     listener.local_addr().expect("its address")
 }
 
+/// How much memory this process has, in KiB.
+pub fn memory() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").expect("/proc is there");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it says");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
 /// How many threads and descriptors this process has.
 pub fn threads_and_descriptors() -> (usize, usize) {
     let count = |path: &str| std::fs::read_dir(path).expect("/proc is there").count();
