@@ -8,8 +8,11 @@ use super::{
 };
 use crate::{count::Count, faces::report::FaultKind, statistics::Spread};
 
-/// The first failovers of a session touch code and fill buffers for the first time: what the client holds is compared from here on.
-const WARM: usize = 10;
+/// The first failovers of a session touch code and fill buffers for the first time, such as the ring of 1 024 events: what the client holds is
+/// compared from here on, or in a short session from its tenth part on.
+const WARM: usize = 100;
+/// Fewer failovers say nothing about memory.
+const ENOUGH: usize = 20;
 /// How much more memory may be resident at the end than when the client was warm.
 const MEMORY: f64 = 1.05;
 
@@ -68,11 +71,13 @@ pub(super) fn of(runs: &[Run], seed: u64, brief: bool) -> Summary {
         });
         for (number, seen) in sessions {
             if let [.., last] = &seen[..]
-                && let Some(warm) = seen.get(WARM).filter(|_| seen.len() > WARM + 1)
+                && let warm_at = WARM.min(seen.len() / 10)
+                && seen.len() >= ENOUGH
             {
+                let warm = seen[warm_at];
                 let grown = last.resources.grown_over(&warm.resources, MEMORY);
                 count += Count { passed: u64::from(grown.is_empty()), failed: u64::from(!grown.is_empty()) };
-                text += &held(number, seen.len(), &warm.resources, &last.resources, &grown);
+                text += &held(number, [warm_at + 1, seen.len()], &warm.resources, &last.resources, &grown);
             }
         }
     }
@@ -108,7 +113,7 @@ fn row(kind: FaultKind, seen: &[&Seen]) -> String {
     )
 }
 
-fn held(session: usize, runs: usize, warm: &Resources, last: &Resources, grown: &[String]) -> String {
+fn held(session: usize, [first, runs]: [usize; 2], warm: &Resources, last: &Resources, grown: &[String]) -> String {
     let at = |r: &Resources| {
         let Resources { descriptors, threads, rss_kib, at_sentinels, connected_clients } = r;
         format!(
@@ -119,7 +124,7 @@ fn held(session: usize, runs: usize, warm: &Resources, last: &Resources, grown: 
     format!(
         "\nClient {} held, after {} failovers: {}; after {runs}: {}.{verdict}\n",
         session + 1,
-        WARM + 1,
+        first,
         at(warm),
         at(last),
     )
