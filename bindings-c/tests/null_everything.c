@@ -32,6 +32,7 @@ static void errors(void) {
 
 static void options(void) {
     standfast_options *options = NULL;
+    standfast_reply *report = NULL;
     NULL_ARGUMENT(standfast_options_new(NULL, NULL));
     NULL_ARGUMENT(standfast_options_new("redis://h", NULL));
     NULL_ARGUMENT(standfast_options_new(NULL, &options));
@@ -42,6 +43,9 @@ static void options(void) {
     NULL_ARGUMENT(standfast_options_set(options, NULL, "1"));
     NULL_ARGUMENT(standfast_options_set(options, "db", NULL));
     NULL_ARGUMENT(standfast_options_set_language(options, NULL));
+    NULL_ARGUMENT(standfast_options_describe(options, NULL));
+    NULL_ARGUMENT(standfast_options_describe(NULL, &report));
+    CHECK(report == NULL);
     CHECK_OK(standfast_options_free(options));
     CHECK_OK(standfast_options_free(NULL));
 }
@@ -136,6 +140,20 @@ static void queues(void) {
     CHECK_OK(standfast_queue_free(NULL));
 }
 
+static void logs(void) {
+    standfast_logs *logs = NULL;
+    standfast_reply *record = NULL;
+    NULL_ARGUMENT(standfast_logs_open(NULL, NULL));
+    NULL_ARGUMENT(standfast_logs_open("info", NULL));
+    NULL_ARGUMENT(standfast_logs_open(NULL, &logs));
+    CHECK(logs == NULL);
+    NULL_ARGUMENT(standfast_logs_next(NULL, 0, NULL));
+    NULL_ARGUMENT(standfast_logs_next(NULL, 0, &record));
+    HARMLESS(-1, standfast_logs_fd(NULL));
+    NULL_ARGUMENT(standfast_logs_close(NULL));
+    CHECK_OK(standfast_logs_free(NULL));
+}
+
 /* A client that is alive, and NULL for everything else. */
 static void with_client(void) {
     standfast_options *options = NULL;
@@ -179,6 +197,7 @@ int main(void) {
     replies();
     subscriptions();
     queues();
+    logs();
     with_client();
     CHECK(standfast_debug_live_handles() == 0);
     return 0;

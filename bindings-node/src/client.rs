@@ -11,13 +11,24 @@ use napi::{Env, Status};
 use napi_derive::napi;
 use standfast::{Bell, Client, Completion, Config, Error, ErrorKind, Queue, Request};
 
-use crate::errors::{Makers, describe, guard};
+use crate::errors::{Failure, Makers, describe, guard};
 use crate::subscription::{NativeEvents, NativeSubscription, channels};
 use crate::values::{Bytes, Converter, command_timeout, each_option, wait_timeout};
 
 /// Wakes the JavaScript thread: weak, so that an idle client does not keep the process alive, and one place long, because one
 /// wake-up that has not been served yet is as good as many.
-type Wake = ThreadsafeFunction<(), Unknown<'static>, (), Status, false, true, 1>;
+pub(crate) type Wake = ThreadsafeFunction<(), Unknown<'static>, (), Status, false, true, 1>;
+
+/// Make a wake-up of a JavaScript function.
+pub(crate) fn waker(wake: &Function<'_, (), Unknown<'static>>) -> napi::Result<Arc<Wake>> {
+    let wake: Wake = wake
+        .build_threadsafe_function::<()>()
+        .callee_handled::<false>()
+        .weak::<true>()
+        .max_queue_size::<1>()
+        .build_callback(|_| Ok(()))?;
+    Ok(Arc::new(wake))
+}
 
 /// Let this bell wake the JavaScript thread. Called on a thread of the core, so it enters no JavaScript: it puts one call into
 /// the event loop's queue. That the queue is full or the environment is closing is nothing to do anything about.
@@ -52,25 +63,39 @@ pub fn open(
     makers: Object<'_>,
 ) -> napi::Result<NativeClient> {
     let makers = Rc::new(Makers::from_object(&makers)?);
-    let wake: Wake = wake
-        .build_threadsafe_function::<()>()
-        .callee_handled::<false>()
-        .weak::<true>()
-        .max_queue_size::<1>()
-        .build_callback(|_| Ok(()))?;
-    let wake = Arc::new(wake);
+    let wake = waker(&wake)?;
     let (client, queue) = guard(env, &makers, || {
-        let mut config = Config::from_url(&url)?;
-        each_option(&options, |name, value| config.set(name, value))?;
-        if config.options().client_name.is_empty() {
-            config.set("client_name", format!("standfast:node:{}", standfast::VERSION))?;
-        }
-        let client = Client::open(config)?;
+        let client = Client::open(configure(&url, &options)?)?;
         let queue = Queue::open(&client)?;
         ring(queue.bell(), &wake);
         Ok((client, queue))
     })?;
     Ok(NativeClient { client, queue, makers, wake })
+}
+
+/// What a URL and options say, without connecting.
+#[napi(catch_unwind)]
+pub fn parse_url<'env>(
+    env: &'env Env,
+    url: String,
+    options: Object<'_>,
+    makers: Object<'_>,
+) -> napi::Result<Unknown<'env>> {
+    let makers = Makers::from_object(&makers)?;
+    guard(env, &makers, || {
+        let config = configure(&url, &options)?;
+        Ok(Converter { env, makers: &makers, bytes: Bytes::Text }.report(config.describe())?)
+    })
+}
+
+fn configure(url: &str, options: &Object<'_>) -> Result<Config, Failure> {
+    let mut config = Config::from_url(url)?;
+    each_option(options, |name, value| config.set(name, value))?;
+    if config.options().client_name.is_empty() {
+        config.set("client_name", format!("standfast:node:{}", standfast::VERSION))?;
+    }
+    config.check()?;
+    Ok(config)
 }
 
 #[napi]
@@ -203,7 +228,7 @@ impl NativeClient {
         })
     }
 
-    fn converter<'env>(&'env self, env: &'env Env) -> Converter<'env> {
+    fn converter<'env>(&'env self, env: &'env Env) -> Converter<'env, 'env> {
         Converter { env, makers: &self.makers, bytes: Bytes::Text }
     }
 }

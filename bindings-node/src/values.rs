@@ -21,22 +21,24 @@ pub(crate) enum Bytes {
 
 /// Makes JavaScript values.
 #[derive(Clone, Copy)]
-pub(crate) struct Converter<'env> {
+pub(crate) struct Converter<'env, 'm> {
     pub(crate) env: &'env Env,
-    pub(crate) makers: &'env Makers,
+    pub(crate) makers: &'m Makers,
     pub(crate) bytes: Bytes,
 }
 
 /// The largest integer that a JavaScript number holds exactly.
 const SAFE: i64 = (1 << 53) - 1;
 
-impl<'env> Converter<'env> {
+impl<'env> Converter<'env, '_> {
     pub(crate) fn reply(&self, value: Value) -> napi::Result<Unknown<'env>> {
         match value {
             Value::Nil => self.put(Null),
             Value::Int(number) => self.integer(number),
             Value::BulkString(bytes) => self.bytes(&bytes),
-            Value::SimpleString(text) | Value::VerbatimString { text, .. } => self.put(text),
+            Value::SimpleString(text) => self.put(text),
+            // A server that speaks RESP2 sends the same texts as bulk strings: the type must not depend on that.
+            Value::VerbatimString { text, .. } => self.bytes(text.as_bytes()),
             Value::Okay => self.put("OK"),
             Value::Double(number) => self.put(number),
             Value::Boolean(yes) => self.put(yes),

@@ -38,12 +38,17 @@ def test_options_are_those_of_the_core() -> None:
         "duration": Seconds | None,
         "count": int | None,
         "switch": bool | None,
-        "choice": str | None,
         "text": str | None,
         "secret": str | None,
     }
-    core = {name: kinds[kind] for name, kind, _, _ in _native.option_table()}
-    assert python == core
+    core = _native.option_table()
+    assert list(python) == [name for name, _, _, _ in core]
+    for name, kind, default, _ in core:
+        if kind == "choice":
+            words = typing.get_args(typing.get_args(python[name])[0])
+            assert default in ("", *words), name
+        else:
+            assert python[name] == kinds[kind], name
 
 
 def test_there_is_one_version() -> None:
@@ -53,7 +58,7 @@ def test_there_is_one_version() -> None:
     assert importlib.metadata.version("standfast") == cargo[1]
 
 
-@pytest.mark.parametrize("name", ["Client", "Subscription", "Events"])
+@pytest.mark.parametrize("name", ["Client", "Subscription", "Events", "Logs"])
 def test_both_faces_have_the_same_methods(name: str) -> None:
     threads, tasks = getattr(standfast, name), getattr(standfast.aio, name)
     assert public(threads) == public(tasks)
@@ -61,6 +66,7 @@ def test_both_faces_have_the_same_methods(name: str) -> None:
 
 def test_both_faces_connect_in_the_same_way() -> None:
     assert inspect.signature(standfast.connect).parameters == inspect.signature(standfast.aio.connect).parameters
+    assert inspect.signature(standfast.logs).parameters == inspect.signature(standfast.aio.logs).parameters
 
 
 def public(face: type) -> dict[str, Any]:

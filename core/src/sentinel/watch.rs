@@ -280,7 +280,7 @@ impl Watch {
                 Some((Asked::Heartbeat, _)) => {}
                 Some((Asked::Identity, _)) => line.identity = question::identity_from(&values),
                 Some((Asked::Master(master), _)) => {
-                    let answer = question::answer(&values, line.identity.clone())?;
+                    let answer = question::answer(&values, line.identity.clone(), line.talk.peer)?;
                     backoff.succeeded();
                     if let Some(name) = self.names.get_mut(&master)
                         && answer.is_suspicious()

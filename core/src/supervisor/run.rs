@@ -105,6 +105,7 @@ impl Supervisor {
         }
         let actions = self.topology.start(self.now());
         self.act(actions);
+        self.publish_failure();
         let mut sweep = tokio::time::interval(SWEEP);
         loop {
             let tick = self.topology.next_tick().map(|at| self.origin + at);
@@ -334,6 +335,10 @@ impl Supervisor {
             known.epoch = None;
             known.master = Some(node.clone());
         });
+        if old.is_none() {
+            // Before anybody can see it, and close the client: the story is told in order.
+            self.shared.announce_for(generation, EventKind::Ready, vec![("master", node.to_string().into())]);
+        }
         self.set_state(ClientState::Ready);
         self.shared.links.shut_down(|of| of < generation);
         self.shared.pool.sweep(generation, self.shared.config.options.pool_idle);
@@ -343,24 +348,21 @@ impl Supervisor {
         if was_fenced {
             self.shared.announce(EventKind::Unfenced, vec![("why", "the master switched".into())]);
         }
-        match old {
-            None => self.shared.announce(EventKind::Ready, vec![("master", node.to_string().into())]),
-            Some(old) => {
-                self.shared.counters.count(Counter::Switches);
-                self.shared.announce(
-                    EventKind::MasterSwitched,
-                    vec![
-                        ("old_master", old.to_string().into()),
-                        ("new_master", node.to_string().into()),
-                        ("eager", eager.into()),
-                        ("duration", length.into()),
-                    ],
-                );
-                let course = course.unwrap_or_else(|| Course::begin(&self.shared));
-                let not_before = not_before.map(|at| self.origin + at);
-                let switched = Switched { old, new: node, eager, not_before };
-                self.tasks.spawn(course.tell(Arc::clone(&self.shared), self.prober.clone(), switched, held));
-            }
+        if let Some(old) = old {
+            self.shared.counters.count(Counter::Switches);
+            self.shared.announce(
+                EventKind::MasterSwitched,
+                vec![
+                    ("old_master", old.to_string().into()),
+                    ("new_master", node.to_string().into()),
+                    ("eager", eager.into()),
+                    ("duration", length.into()),
+                ],
+            );
+            let course = course.unwrap_or_else(|| Course::begin(&self.shared));
+            let not_before = not_before.map(|at| self.origin + at);
+            let switched = Switched { old, new: node, eager, not_before };
+            self.tasks.spawn(course.tell(Arc::clone(&self.shared), self.prober.clone(), switched, held));
         }
         self.guard(&master);
         // The old subscriber link leaves by itself when the old master closes it.
