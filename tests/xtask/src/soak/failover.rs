@@ -350,3 +350,20 @@ fn executed_all_the_same(records: &Records, survivors: &BTreeSet<u64>) -> Vec<(u
     let writes = records.writes.iter().filter(|write| survivors.contains(&write.n));
     writes.filter_map(|w| Some((w.n, w.error.clone().filter(|name| promised(name))?))).take(EXAMPLES).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::faces::records::Write;
+
+    #[test]
+    fn an_error_that_promises_that_nothing_was_done_is_held_to_it() {
+        let write = |n, error: Option<&str>| Write { n, start_us: 0, end_us: 1, error: error.map(str::to_owned) };
+        let errors = [None, Some("MaybeExecuted"), Some("Timeout"), Some("Disconnected"), None];
+        let writes = (0..).zip(errors).map(|(n, error)| write(n, error)).collect();
+        let records = Records { writes, ..Records::default() };
+        let there = BTreeSet::from([0, 1, 2]);
+        assert_eq!(executed_all_the_same(&records, &there), [(2, "Timeout".to_owned())]);
+        assert_eq!(lost(&records, &there), [4]);
+    }
+}

@@ -143,3 +143,64 @@ fn word(kind: FaultKind) -> &'static str {
         FaultKind::Swallow => "swallow",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::faces::report::FaultReport;
+
+    fn run(number: usize, rss_kib: u64, lost: u64) -> Run {
+        let report = FaultReport {
+            fault: FaultKind::Planned,
+            outage_ms: 70.0,
+            switch_ms: 70.0,
+            lag_after_writable_ms: Some(4.0),
+            hold_ms: 71.0,
+            recovered: true,
+            acked: 1000,
+            lost,
+            errors: BTreeMap::new(),
+            missed: 3,
+            missed_in_gaps: 3,
+            gaps: 1,
+        };
+        let resources = Resources {
+            descriptors: 24,
+            threads: 10,
+            rss_kib,
+            at_sentinels: vec![1; 3],
+            connected_clients: vec![5; 3],
+        };
+        let seen = Seen {
+            report,
+            writable_ms: 170.0,
+            failovers: 1,
+            writes_per_second: 5000.0,
+            redis: "7.0.15".into(),
+            resources,
+        };
+        let problems = if lost > 0 { vec![format!("LOST {lost}")] } else { Vec::new() };
+        Run { number, kind: FaultKind::Planned, at_us: 0, session: 0, seen: Some(seen), problems }
+    }
+
+    #[test]
+    fn a_failure_says_which_run_lost_what() {
+        let runs = [run(1, 10_000, 0), run(2, 10_000, 7)];
+        assert!(line(&runs[1]).contains("FAILED run 2 (planned): LOST 7"), "{}", line(&runs[1]));
+        let Summary { text, count } = of(&runs, 1, true);
+        assert_eq!((count.passed, count.failed), (1, 1));
+        assert!(text.contains("- FAILED run 2 (planned): LOST 7"), "{text}");
+        assert!(text.contains("| planned | 2 | 170 | 4 | 70 | 71 | 2000 | 5000 | 7 (1) | 0 | 6 (0) | 0 |"), "{text}");
+    }
+
+    #[test]
+    fn memory_that_grows_fails_the_session_and_no_run() {
+        let runs = |growth: u64| (0..ENOUGH).map(|at| run(at + 1, 10_000 + at as u64 * growth, 0)).collect::<Vec<_>>();
+        let Count { passed, failed } = of(&runs(0), 1, false).count;
+        assert_eq!((passed, failed), (ENOUGH as u64 + 1, 0));
+        let Summary { text, count } = of(&runs(100), 1, false);
+        assert_eq!((count.passed, count.failed), (ENOUGH as u64, 1));
+        assert!(text.contains("FAILED: resident memory"), "{text}");
+        assert_eq!(of(&runs(100), 1, true).count.failed, 0, "a brief one does not say");
+    }
+}
