@@ -36,7 +36,7 @@ fn takes(spec: &OptionSpec) -> String {
 fn length(millis: u64) -> String {
     match millis {
         86_400_000 => "24h".to_owned(),
-        _ if millis > 0 && millis % 1_000 == 0 => format!("{}s", millis / 1_000),
+        _ if millis > 0 && millis.is_multiple_of(1_000) => format!("{}s", millis / 1_000),
         _ => format!("{millis}ms"),
     }
 }
