@@ -233,15 +233,55 @@ export type EventKind =
   | 'auth_failed'
   | 'closed';
 
-export interface ClientEvent {
+interface EventBase {
   /** Counts up by one; a jump means that the reader was too slow. */
   seq: number;
   at: UnixMillis;
-  kind: EventKind;
   generation: number;
   epoch: number | null;
-  /** What else there is to say, by kind. */
+}
+
+/** What a change of the master cost. Lengths of time are milliseconds, with a fraction. */
+export interface SwitchReport extends EventBase {
+  kind: 'switch_report';
+  oldMaster: string;
+  newMaster: string;
+  /** Whether the switch was made before the sentinels announced it. */
+  eager: boolean;
+  /** How long after the loss of the old master commands went to the new one; null when it was not lost. */
+  sinceLost: number | null;
+  /** How long after a sentinel announced the failover; null when none did. */
+  sinceAnnounced: number | null;
+  /** How long after the new master last said that it was a replica; null when it never did. */
+  sinceReplica: number | null;
+  /** How long commands were held; null when they were not. */
+  heldFor: number | null;
+  /** How many commands waited when the switch was made. */
+  commandsHeld: number;
+  /** How many commands of this client ended with an unknown outcome meanwhile. */
+  maybeExecuted: number;
+  /** How many bytes the old master took that the new one does not have; null when that cannot be known. */
+  bytesAtRisk: number | null;
+}
+
+export interface OtherEvent extends EventBase {
+  kind: Exclude<EventKind, 'switch_report'>;
+  /** What else there is to say, by kind: see core/docs/events.md, in camelCase here. */
   [detail: string]: unknown;
+}
+
+export type ClientEvent = SwitchReport | OtherEvent;
+
+/** What one sentinel thinks of one node. */
+export interface Opinion {
+  sentinel: string;
+  role: string;
+  /** The flags that it reports, such as `s_down`. */
+  flags: string;
+  /** For masters. */
+  epoch: number | null;
+  /** The replication link of a replica: `ok` or `err`, when it is known. */
+  link: string | null;
 }
 
 export interface NodeStatus {
@@ -249,7 +289,29 @@ export interface NodeStatus {
   role: string;
   /** Whether it is the master that this client uses. */
   used: boolean;
-  opinions: { sentinel: string; role: string; flags: string; epoch: number | null; link: string | null }[];
+  opinions: Opinion[];
+}
+
+/** What was counted since the client was opened: every counter, always, under the name that it has in all languages. */
+export interface Counters {
+  /** Changes of the master. */
+  switches: number;
+  /** Eager switches that the sentinels corrected. */
+  corrections: number;
+  /** Planned failovers in which commands were held. */
+  fences: number;
+  /** Times that the master was lost. */
+  losses: number;
+  /** Lower epochs that were accepted. */
+  epoch_resets: number;
+  /** Commands that were tried once more, because they certainly had not been executed, or only read. */
+  retries: number;
+  /** Commands that ended as `MaybeExecuted`. */
+  maybe_executed: number;
+  /** Commands that ended as `Timeout`. */
+  timeouts: number;
+  /** Commands that were refused, because too many waited. */
+  queue_full: number;
 }
 
 export interface Status {
@@ -270,9 +332,10 @@ export interface Status {
     tilt: boolean;
   }[];
   links: { kind: string; address: string; generation: number }[];
+  /** What is believed when fewer than a majority of the known sentinels answer: the option of this name. */
   minority: string;
   pending: number;
-  counters: Record<string, number>;
+  counters: Counters;
 }
 
 /** And a method for each command: see commands.d.ts. */
@@ -309,6 +372,23 @@ export class Client {
  * the URL from the environment variable STANDFAST_URL, and options from STANDFAST_COMMAND_TIMEOUT and so on.
  */
 export function connect(url: string, options?: ConnectOptions): Promise<Client>;
+
+export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
+
+export interface LogRecord {
+  at: UnixMillis;
+  level: LogLevel;
+  /** What happened, on one line, without secrets and without arguments of commands. */
+  message: string;
+  /** Records before this one that were forgotten, because the reader was slow: the latest 1024 are kept. */
+  droppedBefore: number;
+}
+
+/**
+ * What all clients of this process have to tell from now on, up to this level (`info`); no client is needed yet. Leaving the loop
+ * ends the recording. Waiting for records does not keep the process alive.
+ */
+export function logs(level?: LogLevel): AsyncIterableIterator<LogRecord>;
 
 /** What a URL and options say. A password is `***`, lengths of time are milliseconds. */
 export interface ParsedUrl {

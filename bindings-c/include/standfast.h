@@ -18,7 +18,7 @@
  *  6. Any function may be called from any thread, concurrently. A queue is meant for one thread or event loop: two threads
  *     that read it each get a part of the results.
  *  7. There are no callbacks. Whoever wants something pulls it: standfast_subscription_next(), standfast_events_next(),
- *     standfast_queue_next(). Event loops watch the descriptors of subscriptions and queues.
+ *     standfast_queue_next(), standfast_logs_next(). Event loops watch the descriptors of subscriptions, queues and logs.
  *  8. Time-outs are milliseconds. Commands: STANDFAST_DEFAULT_TIMEOUT, STANDFAST_NO_TIMEOUT or 1 and more; 0 is invalid.
  *     "next" and "wait": 0 = look only, STANDFAST_FOREVER = no limit; a "next" whose time-out passes returns STANDFAST_OK
  *     and NULL.
@@ -127,6 +127,11 @@ typedef struct standfast_client standfast_client;
  * What went wrong in the last call on this thread. Not an object: there is nothing to free.
  */
 typedef struct standfast_error standfast_error;
+
+/**
+ * A reader of the log records of this process.
+ */
+typedef struct standfast_logs standfast_logs;
 
 /**
  * What to connect to, and how.
@@ -445,7 +450,9 @@ standfast_status standfast_publish(const standfast_client *client,
                                    int64_t *receivers);
 
 /**
- * What happened to the client, in order: "ready", "master_switched", "sentinel_down", ...
+ * What happened to the client, in order: "ready", "master_switched", "switch_report", "sentinel_down", ... All kinds and their
+ * fields are in core/docs/events.md. Times are microseconds since 1970-01-01 UTC, lengths of time are microseconds, both as
+ * integers; what is not known is nil.
  *
  * @param timeout_ms  0 = look only, STANDFAST_FOREVER = no limit.
  * @param event       Receives a map with "seq", "at", "kind", "generation", "epoch" and what else there is to say; NULL,
@@ -462,8 +469,8 @@ standfast_status standfast_events_next(const standfast_client *client,
  * What the client knows about itself and its servers.
  *
  * @param status  Receives a map with "state" ("connecting", "ready", "fenced", "no_master" or "closed"), "master",
- *                "generation", "epoch", "confirmed_by", "since", "nodes", "sentinels", "links", "pending" and "counters".
- *                Times are microseconds since 1970-01-01 UTC. Free with standfast_reply_free().
+ *                "generation", "epoch", "confirmed_by", "since", "nodes", "sentinels", "links", "minority", "pending" and
+ *                "counters" (every one of them, zero or not). Times are microseconds since 1970-01-01 UTC. Free with standfast_reply_free().
  *
  * Threads: any. Never blocks. Works on a closed client.
  */
@@ -473,11 +480,14 @@ standfast_status standfast_client_status(const standfast_client *client,
 /**
  * The data nodes that the sentinels report, and what each sentinel thinks of them.
  *
- * @param nodes  Receives an array of maps. Free with standfast_reply_free().
+ * @param nodes  Receives an array of maps with "address", "role", "used" (whether it is the master of this client) and
+ *               "opinions": an array of maps with "sentinel", "role", "flags", "epoch" and "link" (nil where the sentinel
+ *               says nothing). Free with standfast_reply_free().
  *
  * Threads: any. Never blocks.
  */
-standfast_status standfast_client_nodes(const standfast_client *client, standfast_reply **nodes);
+standfast_status standfast_client_nodes(const standfast_client *client,
+                                        standfast_reply **nodes);
 
 /**
  * Close a client: every call that waits on it, on any thread, ends with STANDFAST_ERR_CLOSED, every subscription ends. The
@@ -824,6 +834,63 @@ standfast_status standfast_queue_close(const standfast_queue *queue);
  * Threads: any, also while another thread waits on it.
  */
 standfast_status standfast_queue_free(standfast_queue *queue);
+
+/**
+ * Record from now on, for this reader, what all clients of the process have to tell.
+ *
+ * Nothing is recorded for nobody: without a reader the library is silent. A reader that is slow keeps the latest 1024
+ * records; older ones are forgotten and counted.
+ *
+ * @param level  "error", "warn", "info" or "debug": this one, and what is more serious.
+ * @param out    Receives the reader. Free with standfast_logs_free().
+ * @return STANDFAST_OK; STANDFAST_ERR_INVALID_ARGUMENT for another level, and in a Rust program that has installed a
+ * `tracing` subscriber of its own, which has the records.
+ *
+ * Threads: any. Never blocks. No client is needed.
+ */
+standfast_status standfast_logs_open(const char *level,
+                                     standfast_logs **out);
+
+/**
+ * The next record.
+ *
+ * @param timeout_ms  0 = look only, STANDFAST_FOREVER = no limit.
+ * @param record      Receives a map with "at" (microseconds since 1970-01-01 UTC), "level" ("error", "warn", "info" or
+ *                    "debug"), "message" (one line without secrets and without arguments of commands) and
+ *                    "dropped_before" (records that were forgotten just before this one); NULL, with STANDFAST_OK, when
+ *                    the time-out passed first. Free with standfast_reply_free().
+ * @return STANDFAST_OK; STANDFAST_ERR_END_OF_STREAM when the reader was closed and everything was read.
+ *
+ * Threads: any; each record goes to one of those that read. Blocks up to timeout_ms.
+ */
+standfast_status standfast_logs_next(const standfast_logs *logs,
+                                     int64_t timeout_ms,
+                                     standfast_reply **record);
+
+/**
+ * A descriptor for poll(): readable while standfast_logs_next() has something to say. Never read it, never close it; it
+ * lives until the reader is freed.
+ *
+ * @return The descriptor, or -1.
+ *
+ * Threads: any. Never blocks.
+ */
+int standfast_logs_fd(const standfast_logs *logs);
+
+/**
+ * Close a reader: nothing more is recorded for it. What was recorded can still be read, then standfast_logs_next() returns
+ * STANDFAST_ERR_END_OF_STREAM, also on threads that are waiting in it. Closing twice is harmless.
+ *
+ * Threads: any. Never blocks.
+ */
+standfast_status standfast_logs_close(const standfast_logs *logs);
+
+/**
+ * Close and free a reader. NULL is ignored.
+ *
+ * Threads: any, also while other threads wait on it.
+ */
+standfast_status standfast_logs_free(standfast_logs *logs);
 
 /**
  * The version of the library, "0.1.0". Compare with STANDFAST_VERSION, the version of the header.

@@ -10,10 +10,11 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Once};
 
-use standfast::{Client, Error, ErrorKind, Queue, Result, Subscription};
+use standfast::{Client, Error, ErrorKind, Logs, Queue, Result, Subscription};
 
 use crate::arena::Arena;
 use crate::client::standfast_client;
+use crate::logs::standfast_logs;
 use crate::options::{OpenOptions, standfast_options};
 use crate::queue::standfast_queue;
 use crate::reply::standfast_reply;
@@ -47,6 +48,7 @@ handles! {
     standfast_channels => ChannelList, Channels, channels;
     standfast_subscription => Subscription, Subscription, subscriptions;
     standfast_queue => Queue, Queue, queues;
+    standfast_logs => Logs, Logs, logs;
 }
 
 /// The type of a handle. Never 0, so that a handle is neither NULL nor an address of a user's process.
@@ -64,6 +66,7 @@ pub(crate) enum Tag {
     LargeReply = 7,
     /// The last error of a thread; see `error.rs`.
     Error = 8,
+    Logs = 9,
 }
 
 impl Tag {
@@ -77,6 +80,7 @@ impl Tag {
             Tag::Reply,
             Tag::LargeReply,
             Tag::Error,
+            Tag::Logs,
         ]
         .into_iter()
         .find(|tag| *tag as u64 == bits)
@@ -91,6 +95,7 @@ impl Tag {
             Tag::Queue => "queue",
             Tag::Reply | Tag::LargeReply => "reply",
             Tag::Error => "error",
+            Tag::Logs => "logs",
         }
     }
 
@@ -258,13 +263,14 @@ pub(crate) fn error_pointer<H>(number: u64) -> *const H {
 
 /// How many objects have a handle.
 pub(crate) fn live() -> usize {
-    let Tables { epoch: _, before: _, options, clients, channels, subscriptions, queues, replies, large_replies } =
+    let Tables { epoch: _, before: _, options, clients, channels, subscriptions, queues, logs, replies, large_replies } =
         tables();
     options.live()
         + clients.live()
         + channels.live()
         + subscriptions.live()
         + queues.live()
+        + logs.live()
         + replies.live()
         + large_replies.live()
 }
@@ -282,6 +288,7 @@ pub(crate) struct Tables {
     channels: Table<ChannelList>,
     subscriptions: Table<Subscription>,
     queues: Table<Queue>,
+    logs: Table<Logs>,
     replies: Table<Arena>,
     large_replies: Table<Arena>,
 }
@@ -333,6 +340,7 @@ fn new_tables(before: *mut Tables) -> &'static Tables {
         channels: Table::new(),
         subscriptions: Table::new(),
         queues: Table::new(),
+        logs: Table::new(),
         replies: Table::new(),
         large_replies: Table::new(),
     }));

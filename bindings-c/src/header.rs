@@ -11,7 +11,7 @@ use standfast::ErrorKind;
 
 /// The files with exports, in the reading order of the header.
 const SOURCES: &[&str] =
-    &["error.rs", "options.rs", "client.rs", "reply.rs", "subscription.rs", "queue.rs", "version.rs"];
+    &["error.rs", "options.rs", "client.rs", "reply.rs", "subscription.rs", "queue.rs", "logs.rs", "version.rs"];
 
 const CONVENTIONS: &str = r#"/*
  * Standfast: a Redis and Valkey client that stands fast while the master falls.
@@ -33,7 +33,7 @@ const CONVENTIONS: &str = r#"/*
  *  6. Any function may be called from any thread, concurrently. A queue is meant for one thread or event loop: two threads
  *     that read it each get a part of the results.
  *  7. There are no callbacks. Whoever wants something pulls it: standfast_subscription_next(), standfast_events_next(),
- *     standfast_queue_next(). Event loops watch the descriptors of subscriptions and queues.
+ *     standfast_queue_next(), standfast_logs_next(). Event loops watch the descriptors of subscriptions, queues and logs.
  *  8. Time-outs are milliseconds. Commands: STANDFAST_DEFAULT_TIMEOUT, STANDFAST_NO_TIMEOUT or 1 and more; 0 is invalid.
  *     "next" and "wait": 0 = look only, STANDFAST_FOREVER = no limit; a "next" whose time-out passes returns STANDFAST_OK
  *     and NULL.

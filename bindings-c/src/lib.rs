@@ -23,6 +23,7 @@ mod header;
 
 pub mod client;
 pub mod error;
+pub mod logs;
 pub mod options;
 pub mod queue;
 pub mod reply;

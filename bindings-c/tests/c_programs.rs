@@ -5,9 +5,10 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use standfast_lab::{Lab, LabOptions};
 use support::{compile, compile_with, crate_dir, expect_success, library_dir, limited, scratch};
@@ -17,13 +18,16 @@ fn plain(program: &Path, arguments: &[&str]) {
 }
 
 fn valgrind(program: &Path, arguments: &[&str]) {
-    expect_success(
-        limited(180, "valgrind")
-            .args(["--quiet", "--error-exitcode=99", "--leak-check=full", "--fair-sched=yes"])
-            .args(["--errors-for-leak-kinds=definite,indirect", "--num-callers=30"])
-            .arg(program)
-            .args(arguments),
-    );
+    expect_success(valgrind_command(program).args(arguments));
+}
+
+fn valgrind_command(program: &Path) -> Command {
+    let mut command = limited(180, "valgrind");
+    command
+        .args(["--quiet", "--error-exitcode=99", "--leak-check=full", "--fair-sched=yes"])
+        .args(["--errors-for-leak-kinds=definite,indirect", "--num-callers=30"])
+        .arg(program);
+    command
 }
 
 fn alone(name: &str, sources: &[&str]) {
@@ -105,6 +109,29 @@ fn subscriptions_work() {
 #[test]
 fn queues_work() {
     live("queues");
+}
+
+#[test]
+fn logs_work() {
+    live("logs");
+}
+
+/// A planned failover, told by events, status, nodes and log records.
+#[test]
+fn a_planned_failover_is_reported() {
+    let program = compile("reports", &["tests/reports.c"]);
+    let lab = lab();
+    for mut run in [limited(60, &program), valgrind_command(&program)] {
+        let pipes = run.arg(lab.url()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = pipes.spawn().expect("the program starts");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("the program speaks");
+        assert_eq!(line, "ready\n");
+        lab.planned_failover().expect("a planned failover");
+        let output = child.wait_with_output().expect("the program ends");
+        assert!(output.status.success(), "{run:?}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
+        lab.heal().expect("the replicas follow");
+    }
 }
 
 #[test]

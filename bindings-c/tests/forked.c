@@ -7,7 +7,8 @@
 
 #define FORKED(call) CHECK_STATUS(STANDFAST_ERR_FORKED, call)
 
-static void in_the_child(const char *url, standfast_client *client, standfast_subscription *subscription, standfast_reply *reply) {
+static void in_the_child(const char *url, standfast_client *client, standfast_subscription *subscription,
+                         standfast_logs *logs, standfast_reply *reply) {
     const char *ping[] = {"PING"};
     standfast_client *own;
     standfast_reply *answer;
@@ -15,9 +16,11 @@ static void in_the_child(const char *url, standfast_client *client, standfast_su
     FORKED(standfast_publish(client, "c", 1, "m", 1, NULL));
     FORKED(standfast_client_status(client, &answer));
     FORKED(standfast_subscription_next(subscription, STANDFAST_FOREVER, &answer));
+    FORKED(standfast_logs_next(logs, STANDFAST_FOREVER, &answer));
     CHECK(standfast_reply_type(reply) == STANDFAST_TYPE_NONE);
     FORKED(standfast_reply_free(reply));
     FORKED(standfast_subscription_free(subscription));
+    FORKED(standfast_logs_free(logs));
     FORKED(standfast_client_close(client));
     FORKED(standfast_client_free(client));
     CHECK(standfast_debug_live_handles() == 0);
@@ -31,10 +34,12 @@ static void in_the_child(const char *url, standfast_client *client, standfast_su
 int main(int argc, char **argv) {
     standfast_client *client;
     standfast_subscription *subscription;
+    standfast_logs *logs;
     standfast_reply *reply;
     pid_t child;
     int status;
     if (argc != 2) return 2;
+    CHECK_OK(standfast_logs_open("debug", &logs));
     client = connected(argv[1]);
     subscription = subscribed(client, "c:fork");
     reply = run(client, "DEL", "c:child", (char *)NULL);
@@ -42,7 +47,7 @@ int main(int argc, char **argv) {
     child = fork();
     CHECK(child >= 0);
     if (child == 0) {
-        in_the_child(argv[1], client, subscription, reply);
+        in_the_child(argv[1], client, subscription, logs, reply);
         /* Not exit(): what the parent's other threads hold looks lost in a child that does not have them, and a leak
          * checker would look for it at the exit. */
         execl("/bin/true", "true", (char *)NULL);
@@ -61,6 +66,7 @@ int main(int argc, char **argv) {
     CHECK_OK(standfast_reply_free(reply));
     CHECK_OK(standfast_subscription_free(subscription));
     CHECK_OK(standfast_client_free(client));
+    CHECK_OK(standfast_logs_free(logs));
     CHECK(standfast_debug_live_handles() == 0);
     return 0;
 }

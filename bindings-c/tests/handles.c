@@ -14,11 +14,13 @@ static void freed_twice_and_used_when_freed(standfast_options *options, standfas
     standfast_channels *channels;
     standfast_subscription *subscription;
     standfast_queue *queue;
+    standfast_logs *logs;
     standfast_reply *reply;
     CHECK_OK(standfast_channels_new(&channels));
     CHECK_OK(standfast_channels_add(channels, "news", 4));
     CHECK_OK(standfast_subscribe(client, channels, &subscription));
     CHECK_OK(standfast_queue_open(client, &queue));
+    CHECK_OK(standfast_logs_open("debug", &logs));
 
     CHECK_OK(standfast_channels_free(channels));
     INVALID(standfast_channels_free(channels));
@@ -30,6 +32,11 @@ static void freed_twice_and_used_when_freed(standfast_options *options, standfas
     CHECK_OK(standfast_queue_free(queue));
     INVALID(standfast_queue_free(queue));
     INVALID(standfast_queue_cancel(queue, 1));
+    CHECK_OK(standfast_logs_free(logs));
+    INVALID(standfast_logs_free(logs));
+    INVALID(standfast_logs_close(logs));
+    INVALID(standfast_logs_next(logs, 0, &reply));
+    CHECK(standfast_logs_fd(logs) == -1);
     CHECK_OK(standfast_client_free(client));
     INVALID(standfast_client_free(client));
     INVALID(standfast_client_close(client));
@@ -51,6 +58,7 @@ static void wrong_type(standfast_options *options, standfast_client *client) {
     INVALID(standfast_reply_free(as(client)));
     INVALID(standfast_subscription_next(as(client), 0, &reply));
     INVALID(standfast_queue_close(as(client)));
+    INVALID(standfast_logs_next(as(client), 0, &reply));
     CHECK(standfast_reply_type(as(client)) == STANDFAST_TYPE_NONE);
     CHECK(strstr(standfast_error_message(standfast_last_error()), "of type client") != NULL);
     /* The most common slip: the address of the variable instead of the variable; and what was never a handle. */

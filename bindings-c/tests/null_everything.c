@@ -140,6 +140,20 @@ static void queues(void) {
     CHECK_OK(standfast_queue_free(NULL));
 }
 
+static void logs(void) {
+    standfast_logs *logs = NULL;
+    standfast_reply *record = NULL;
+    NULL_ARGUMENT(standfast_logs_open(NULL, NULL));
+    NULL_ARGUMENT(standfast_logs_open("info", NULL));
+    NULL_ARGUMENT(standfast_logs_open(NULL, &logs));
+    CHECK(logs == NULL);
+    NULL_ARGUMENT(standfast_logs_next(NULL, 0, NULL));
+    NULL_ARGUMENT(standfast_logs_next(NULL, 0, &record));
+    HARMLESS(-1, standfast_logs_fd(NULL));
+    NULL_ARGUMENT(standfast_logs_close(NULL));
+    CHECK_OK(standfast_logs_free(NULL));
+}
+
 /* A client that is alive, and NULL for everything else. */
 static void with_client(void) {
     standfast_options *options = NULL;
@@ -183,6 +197,7 @@ int main(void) {
     replies();
     subscriptions();
     queues();
+    logs();
     with_client();
     CHECK(standfast_debug_live_handles() == 0);
     return 0;

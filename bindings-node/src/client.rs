@@ -17,7 +17,18 @@ use crate::values::{Bytes, Converter, command_timeout, each_option, wait_timeout
 
 /// Wakes the JavaScript thread: weak, so that an idle client does not keep the process alive, and one place long, because one
 /// wake-up that has not been served yet is as good as many.
-type Wake = ThreadsafeFunction<(), Unknown<'static>, (), Status, false, true, 1>;
+pub(crate) type Wake = ThreadsafeFunction<(), Unknown<'static>, (), Status, false, true, 1>;
+
+/// Make a wake-up of a JavaScript function.
+pub(crate) fn waker(wake: &Function<'_, (), Unknown<'static>>) -> napi::Result<Arc<Wake>> {
+    let wake: Wake = wake
+        .build_threadsafe_function::<()>()
+        .callee_handled::<false>()
+        .weak::<true>()
+        .max_queue_size::<1>()
+        .build_callback(|_| Ok(()))?;
+    Ok(Arc::new(wake))
+}
 
 /// Let this bell wake the JavaScript thread. Called on a thread of the core, so it enters no JavaScript: it puts one call into
 /// the event loop's queue. That the queue is full or the environment is closing is nothing to do anything about.
@@ -52,13 +63,7 @@ pub fn open(
     makers: Object<'_>,
 ) -> napi::Result<NativeClient> {
     let makers = Rc::new(Makers::from_object(&makers)?);
-    let wake: Wake = wake
-        .build_threadsafe_function::<()>()
-        .callee_handled::<false>()
-        .weak::<true>()
-        .max_queue_size::<1>()
-        .build_callback(|_| Ok(()))?;
-    let wake = Arc::new(wake);
+    let wake = waker(&wake)?;
     let (client, queue) = guard(env, &makers, || {
         let client = Client::open(configure(&url, &options)?)?;
         let queue = Queue::open(&client)?;

@@ -4,5 +4,6 @@
 // Those with exports are public, because Node calls them though no Rust does.
 pub mod client;
 pub mod errors;
+pub mod logs;
 pub mod subscription;
 mod values;

@@ -84,7 +84,7 @@ impl NativeEvents {
 }
 
 /// Collect what is there. An end that follows items is left for the next call, which meets it again.
-fn batch<'env>(
+pub(crate) fn batch<'env>(
     converter: Converter<'env, 'env>,
     max: u32,
     mut next: impl FnMut() -> Result<Option<(Tree, usize)>>,

@@ -36,7 +36,9 @@ impl<'env> Converter<'env, '_> {
             Value::Nil => self.put(Null),
             Value::Int(number) => self.integer(number),
             Value::BulkString(bytes) => self.bytes(&bytes),
-            Value::SimpleString(text) | Value::VerbatimString { text, .. } => self.put(text),
+            Value::SimpleString(text) => self.put(text),
+            // A server that speaks RESP2 sends the same texts as bulk strings: the type must not depend on that.
+            Value::VerbatimString { text, .. } => self.bytes(text.as_bytes()),
             Value::Okay => self.put("OK"),
             Value::Double(number) => self.put(number),
             Value::Boolean(yes) => self.put(yes),

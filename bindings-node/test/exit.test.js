@@ -37,6 +37,12 @@ describe('exit', () => {
       console.log('idle');
     });`));
 
+  test('nor one with a log reader, nor a log reader alone', async () => {
+    const reading = `(async () => { for await (const record of require('standfast').logs('debug')) void record; })();`;
+    await endsAfterIdle(`${reading} connect(url).then(async (client) => { await client.get('k'); console.log('idle'); });`);
+    await endsAfterIdle(`${reading} console.log('idle');`);
+  });
+
   test('nor a closed one', () =>
     endsAfterIdle(`connect(url).then(async (client) => { await client.get('k'); await client.close(); console.log('idle'); });`));
 
@@ -136,6 +142,7 @@ describe('exit', () => {
           await news.ready();
           (async () => { for await (const message of news) void message; })().catch(() => {});
           (async () => { for await (const event of client.events()) void event; })().catch(() => {});
+          (async () => { for await (const record of require('standfast').logs('debug')) void record; })().catch(() => {});
           client.command(['BLPOP', 'never', 0], { timeout: Infinity }).catch(() => {});
           const flood = async () => { for (;;) await client.publish('worker:news', 'x'); };
           for (let n = 0; n < 16; n++) flood().catch(() => {});

@@ -5,7 +5,7 @@
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 const { StandfastError, connect } = require('standfast');
-const { Lab, within } = require('./lab.js');
+const { Lab, until } = require('./lab.js');
 
 const PATIENCE = 30_000;
 
@@ -62,9 +62,10 @@ for (const [state, fallSilent] of Object.entries(silences)) {
     assert.deepEqual(gaps.map(({ type, oldMaster, newMaster }) => [type, oldMaster, newMaster]), [['gap', old, master]]);
 
     // It returns, and for a moment believes that it is the master.
-    assert.equal((await lab.do('heal')).master, master);
-    assert.equal(await within(PATIENCE, 'a write', client.set('half-dead', 'healed')), 'OK');
-    const status = client.status();
-    assert.deepEqual([status.master, status.generation], [master, 2]);
+    // Sentinel may have gone on to the third node meanwhile, as it does on a busy machine.
+    const healed = (await lab.do('heal')).master;
+    assert.notEqual(healed, old);
+    await until('the client is where the sentinels are', () => client.status().master === healed);
+    assert.equal(await client.set('half-dead', 'healed'), 'OK');
   });
 }

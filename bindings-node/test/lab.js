@@ -159,4 +159,4 @@ function watch(child, deadline) {
   };
 }
 
-module.exports = { Lab, PACKAGE, deadAddress, run, until, watch, within };
+module.exports = { PROGRAM, Lab, PACKAGE, deadAddress, run, until, watch, within };

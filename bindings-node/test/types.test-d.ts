@@ -1,7 +1,7 @@
 // How the types are used, and how they must not be: compiled, never run. Each @ts-expect-error is a test that fails when the
 // line below it compiles.
-import { Client, ErrorCode, StandfastError, Subscription, connect, version } from 'standfast';
-import type { ClientEvent, ConnectOptions, ErrorName, Gap, Item, Message, Reply, Status } from 'standfast';
+import { Client, ErrorCode, StandfastError, Subscription, connect, logs, version } from 'standfast';
+import type { ClientEvent, ConnectOptions, ErrorName, Gap, Item, LogLevel, LogRecord, Message, Opinion, Reply, Status, SwitchReport } from 'standfast';
 
 /** Fails to compile unless both types are the same. */
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -45,9 +45,24 @@ async function uses(url: string): Promise<void> {
   for await (const event of client.events()) {
     same<typeof event, ClientEvent>(true);
     if (event.kind === 'master_switched') void event['newMaster'];
+    if (event.kind === 'switch_report') {
+      same<typeof event, SwitchReport>(true);
+      same<typeof event.bytesAtRisk, number | null>(true);
+      same<typeof event.heldFor, number | null>(true);
+    }
   }
+  for await (const record of logs('debug')) {
+    same<typeof record, LogRecord>(true);
+    same<typeof record.level, LogLevel>(true);
+  }
+  // @ts-expect-error there is no such level
+  logs('loud');
   const status: Status = client.status();
   same<typeof status.state, 'connecting' | 'ready' | 'fenced' | 'no_master' | 'closed'>(true);
+  same<typeof status.counters.maybe_executed, number>(true);
+  same<(typeof status.nodes)[number]['opinions'], Opinion[]>(true);
+  // @ts-expect-error there is no such counter
+  void status.counters.explosions;
   client.unref().ref();
   await using disposable = client;
   void disposable;

@@ -6,6 +6,7 @@
 
 mod client;
 mod errors;
+mod logs;
 mod loop_driver;
 mod subscription;
 mod values;
@@ -17,6 +18,8 @@ mod _native {
     use crate::client::{Client, option_table, parse_url};
     #[pymodule_export]
     use crate::errors::{error_table, panic_for_test};
+    #[pymodule_export]
+    use crate::logs::Logs;
     #[pymodule_export]
     use crate::loop_driver::LoopDriver;
     #[pymodule_export]

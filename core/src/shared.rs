@@ -42,6 +42,8 @@ pub(crate) struct Master {
     /// The address that proved to be the master.
     pub(crate) socket: SocketAddr,
     pub(crate) generation: u64,
+    /// Whether it can redirect (Valkey from 8.0).
+    pub(crate) redirects: bool,
 }
 
 /// The time of one call.
@@ -242,7 +244,11 @@ impl Shared {
     }
 
     pub(crate) fn announce(&self, kind: EventKind, details: Vec<(&'static str, Tree)>) {
-        let GateWord { generation, .. } = self.gate.load();
+        self.announce_for(self.gate.load().generation, kind, details);
+    }
+
+    /// Announce what is about to become true for a generation.
+    pub(crate) fn announce_for(&self, generation: u64, kind: EventKind, details: Vec<(&'static str, Tree)>) {
         let epoch = lock(&self.known).epoch;
         self.events.record(kind, generation, epoch, details);
     }

@@ -156,7 +156,7 @@ namespace Standfast
             return new Status(reply.Take());
         }
 
-        /// <summary>The data nodes that the sentinels report.</summary>
+        /// <summary>The data nodes that the sentinels report, with what each sentinel thinks of them.</summary>
         public IReadOnlyList<Node> Nodes()
         {
             ReplyHandle reply = null;
@@ -175,7 +175,7 @@ namespace Standfast
                 fields = reply.Take();
                 return fields != null;
             });
-            return fields == null ? null : new Event(fields);
+            return fields == null ? null : Event.From(fields);
         }
 
         /// <summary>Events as they happen, until the client is closed. All readers of a client share one position.</summary>

@@ -61,6 +61,11 @@ namespace Standfast
         protected override bool ReleaseHandle() => NativeMethods.standfast_subscription_free(handle) == NativeMethods.Ok;
     }
 
+    internal sealed class LogsHandle : NativeHandle
+    {
+        protected override bool ReleaseHandle() => NativeMethods.standfast_logs_free(handle) == NativeMethods.Ok;
+    }
+
     internal sealed class QueueHandle : NativeHandle
     {
         protected override bool ReleaseHandle() => NativeMethods.standfast_queue_free(handle) == NativeMethods.Ok;

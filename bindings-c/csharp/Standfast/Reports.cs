@@ -2,6 +2,8 @@
 // library; whatever a class has no property for is in its Fields.
 
 using System;
+using System.Collections.Generic;
+using System.Linq;
 using System.Text;
 
 namespace Standfast
@@ -106,9 +108,13 @@ namespace Standfast
         public long Bytes { get; }
     }
 
-    /// <summary>What happened to a client.</summary>
-    public sealed class Event
+    /// <summary>What happened to a client. The event "switch_report" is a <see cref="SwitchReport"/>; core/docs/events.md has
+    /// all kinds and their fields.</summary>
+    public class Event
     {
+        internal static Event From(Value fields) =>
+            fields["kind"].AsString() == "switch_report" ? new SwitchReport(fields) : new Event(fields);
+
         internal Event(Value fields)
         {
             Fields = fields;
@@ -134,7 +140,8 @@ namespace Standfast
         /// <summary>The configuration epoch at that moment, when it is known.</summary>
         public long? Epoch { get; }
 
-        /// <summary>Everything there is to say. Times are microseconds since 1970.</summary>
+        /// <summary>Everything there is to say, with the names of core/docs/events.md: read times with <see cref="Value.AsTime"/>,
+        /// lengths of time with <see cref="Value.AsTimeSpan"/>.</summary>
         public Value Fields { get; }
 
         /// <summary>The kind.</summary>
@@ -151,7 +158,11 @@ namespace Standfast
             Master = fields["master"].AsString();
             Generation = fields["generation"].AsInt64();
             Epoch = fields["epoch"].AsInt64OrNull();
+            ConfirmedBy = fields["confirmed_by"].Items.Select(address => address.AsString()).ToList();
             Since = fields["since"].AsTime();
+            Nodes = fields["nodes"].Items.Select(node => new Node(node)).ToList();
+            Minority = fields["minority"].AsString();
+            Counters = fields["counters"].Pairs.ToDictionary(pair => pair.Key.AsString(), pair => pair.Value.AsInt64());
             Pending = fields["pending"].AsInt64();
         }
 
@@ -167,13 +178,26 @@ namespace Standfast
         /// <summary>The configuration epoch of the master, when a sentinel confirmed it.</summary>
         public long? Epoch { get; }
 
+        /// <summary>The sentinels whose last answer names this master.</summary>
+        public IReadOnlyList<string> ConfirmedBy { get; }
+
         /// <summary>Since when the client is in this state, UTC.</summary>
         public DateTime? Since { get; }
+
+        /// <summary>The data nodes that the sentinels report.</summary>
+        public IReadOnlyList<Node> Nodes { get; }
+
+        /// <summary>What is believed when fewer than a majority of the known sentinels answer: the option "minority".</summary>
+        public string Minority { get; }
+
+        /// <summary>What was counted since the client was opened, by name: "switches", "maybe_executed", ... Every counter is
+        /// always there; core/docs/events.md has the list.</summary>
+        public IReadOnlyDictionary<string, long> Counters { get; }
 
         /// <summary>Commands that are being waited for.</summary>
         public long Pending { get; }
 
-        /// <summary>Everything: confirmed_by, nodes, sentinels, links, counters. Times are microseconds since 1970.</summary>
+        /// <summary>Everything, with sentinels and links: read times with <see cref="Value.AsTime"/>.</summary>
         public Value Fields { get; }
     }
 
@@ -185,6 +209,8 @@ namespace Standfast
             Fields = fields;
             Address = fields["address"].AsString();
             Role = fields["role"].AsString();
+            Used = fields["used"].AsBoolean();
+            Opinions = fields["opinions"].Items.Select(opinion => new Opinion(opinion)).ToList();
         }
 
         /// <summary>The address.</summary>
@@ -193,7 +219,41 @@ namespace Standfast
         /// <summary>"master" or "replica".</summary>
         public string Role { get; }
 
-        /// <summary>Everything, with what each sentinel thinks.</summary>
+        /// <summary>Whether it is the master that this client uses.</summary>
+        public bool Used { get; }
+
+        /// <summary>What each sentinel thinks of it.</summary>
+        public IReadOnlyList<Opinion> Opinions { get; }
+
+        /// <summary>Everything.</summary>
         public Value Fields { get; }
+    }
+
+    /// <summary>What one sentinel thinks of one node.</summary>
+    public sealed class Opinion
+    {
+        internal Opinion(Value fields)
+        {
+            Sentinel = fields["sentinel"].AsString();
+            Role = fields["role"].AsString();
+            Flags = fields["flags"].AsString();
+            Epoch = fields["epoch"].AsInt64OrNull();
+            Link = fields["link"].AsString();
+        }
+
+        /// <summary>The sentinel.</summary>
+        public string Sentinel { get; }
+
+        /// <summary>"master" or "replica".</summary>
+        public string Role { get; }
+
+        /// <summary>The flags that it reports, such as "s_down".</summary>
+        public string Flags { get; }
+
+        /// <summary>The configuration epoch, for masters; otherwise null.</summary>
+        public long? Epoch { get; }
+
+        /// <summary>The replication link of a replica, "ok" or "err", when it is known; otherwise null.</summary>
+        public string Link { get; }
     }
 }

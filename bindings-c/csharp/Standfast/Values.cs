@@ -280,10 +280,14 @@ namespace Standfast
         private StandfastException Wrong(string what) =>
             StandfastException.Usage(Standfast.ErrorCode.InvalidArgument, "the reply is of kind " + Kind + " and " + what);
 
-        /// <summary>A time of a report: microseconds since 1970.</summary>
-        internal DateTime? AsTime() => IsNil ? (DateTime?)null : Epoch.AddTicks(AsInt64() * 10);
+        /// <summary>A time of a report (microseconds since 1970), UTC; null for nil.</summary>
+        public DateTime? AsTime() => IsNil ? (DateTime?)null : Epoch.AddTicks(AsInt64() * 10);
 
-        internal long? AsInt64OrNull() => IsNil ? (long?)null : AsInt64();
+        /// <summary>A length of time of a report (microseconds); null for nil.</summary>
+        public TimeSpan? AsTimeSpan() => IsNil ? (TimeSpan?)null : TimeSpan.FromTicks(AsInt64() * 10);
+
+        /// <summary>As a whole number; null for nil.</summary>
+        public long? AsInt64OrNull() => IsNil ? (long?)null : AsInt64();
 
         private static readonly DateTime Epoch = new DateTime(1970, 1, 1, 0, 0, 0, DateTimeKind.Utc);
     }

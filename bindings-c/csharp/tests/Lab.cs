@@ -91,7 +91,7 @@ internal sealed class Lab : IDisposable
         process.Dispose();
     }
 
-    private static string Program()
+    internal static string Program()
     {
         var given = Environment.GetEnvironmentVariable("STANDFAST_LAB");
         return string.IsNullOrEmpty(given) ? Path.Combine(Repository(), "target/debug/standfast-lab") : given;

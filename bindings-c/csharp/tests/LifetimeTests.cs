@@ -167,6 +167,7 @@ internal static class LifetimeTests
         var client = Client.Connect(url);
         client.RegisterSubscription("cs:leave", (channel, message) => { }).Ready(Check.Patience);
         new Thread(() => client.Events().Count()) { IsBackground = true }.Start();
+        new Thread(() => Logs.Open(LogLevel.Debug).Count()) { IsBackground = true }.Start();
         if (how == "idle")
         {
             AppDomain.CurrentDomain.ProcessExit += (sender, arguments) => Console.WriteLine(client.Execute("PING"));

@@ -99,7 +99,7 @@ internal static class MethodTests
     }
 
     private static IEnumerable<Dictionary<string, object>> Calls() =>
-        ((List<object>)((Dictionary<string, object>)Json.File("tests/vectors/commands.json"))["calls"])
+        ((List<object>)((Dictionary<string, object>)JsonFile.Read("tests/vectors/commands.json"))["calls"])
             .Cast<Dictionary<string, object>>();
 
     private static void Sends(string words, Action<Recorder> call)

@@ -29,7 +29,8 @@ from ._errors import (
     SubscriptionError,
     UsageError,
 )
-from ._items import Dropped, Gap, Message
+from ._items import Dropped, Gap, LogRecord, Message
+from ._logs import LogForwarder, Logs, finish, log_to, logs
 from ._options import Options
 from ._subscription import Events, Subscription
 
@@ -49,6 +50,9 @@ __all__ = [
     "Events",
     "Gap",
     "InternalError",
+    "LogForwarder",
+    "LogRecord",
+    "Logs",
     "Message",
     "Name",
     "NetworkConnectionError",
@@ -62,9 +66,13 @@ __all__ = [
     "UsageError",
     "aio",
     "connect",
+    "log_to",
+    "logs",
     "parse_url",
 ]
 
+# The last one runs first: the clients are closed, then their last records are forwarded.
+atexit.register(finish)
 atexit.register(_native.at_exit)
 os.register_at_fork(after_in_child=_native.after_fork_in_child)
 

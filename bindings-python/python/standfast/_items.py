@@ -1,7 +1,7 @@
-"""What a subscription hands out: messages, gaps and the count of what was dropped.
+"""What is handed out one by one: messages, gaps and the count of what was dropped by subscriptions, and log records.
 
 All times are seconds since 1970-01-01 UTC, as ``time.time()`` counts them. The extension module makes these objects, field
-by field in the order written here.
+by field in the order written here, except log records.
 """
 
 from __future__ import annotations
@@ -57,3 +57,17 @@ class Message(Generic[TextT]):
     """The generation of the master it came from."""
     received_at: float
     """When it was received."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogRecord:
+    """What the core has to tell about its work. Never contains a secret or a command's arguments."""
+
+    at: float
+    """When."""
+    level: str
+    """How serious: ``error``, ``warn``, ``info`` or ``debug``."""
+    message: str
+    """What happened, on one line."""
+    dropped_before: int
+    """How many records before this one were forgotten, because the reader was slow."""

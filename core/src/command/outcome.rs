@@ -103,7 +103,7 @@ fn refusal(values: &[Value]) -> Option<(String, String)> {
 impl Again {
     /// Whether the node itself is in doubt as a master.
     pub(crate) fn doubts_master(&self) -> bool {
-        matches!(self, Again::Refused { code, .. } if code == "READONLY" || code == "MASTERDOWN")
+        matches!(self, Again::Refused { code, .. } if matches!(code.as_str(), "READONLY" | "MASTERDOWN" | "REDIRECT"))
     }
 
     /// The error when the deadline comes before anything else.

@@ -302,7 +302,8 @@ impl Driver {
             _registered: registered,
         };
         let (config, name) = (&self.shared.config, &self.shared.client_name);
-        let mut handshake = Handshake::new(Hop::Data, options.protocol, &config.data, name, config.db);
+        let mut handshake =
+            Handshake::new(Hop::Data, options.protocol, &config.data, name, config.db).redirected(master.redirects);
         loop {
             let (bytes, replies) = handshake.request();
             link.engine.push(0, &bytes, replies);

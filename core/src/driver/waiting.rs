@@ -229,7 +229,8 @@ impl WaitingLink {
         let total = left;
         let patience = Patience { limit: Limit { deadline: Some(until), total }, silence: None, ..patience };
         let mut handshake =
-            Handshake::new(Hop::Data, options.protocol, &shared.config.data, &shared.client_name, shared.config.db);
+            Handshake::new(Hop::Data, options.protocol, &shared.config.data, &shared.client_name, shared.config.db)
+                .redirected(master.redirects);
         loop {
             let (bytes, replies) = handshake.request();
             link.engine.push(0, &bytes, replies);

@@ -32,6 +32,9 @@ pub(crate) struct Hello {
     pub(crate) server_version: String,
     pub(crate) role: Role,
     pub(crate) protocol: Protocol,
+    /// On links that ask for it, it answers commands that belong to another node with REDIRECT and does not execute them
+    /// (Valkey from 8.0: `CLIENT CAPA redirect`).
+    pub(crate) redirects: bool,
 }
 
 /// A handshake: what to ask, and after the replies what to ask next, until it is known who answers.
@@ -45,6 +48,8 @@ pub(crate) struct Handshake<'a> {
     client_name: &'a str,
     db: u64,
     policy: ProtocolPolicy,
+    /// Ask for REDIRECT; only said to servers that are known to understand it.
+    redirect: bool,
     step: Greeting,
 }
 
@@ -76,13 +81,26 @@ impl<'a> Handshake<'a> {
         db: u64,
     ) -> Handshake<'a> {
         let step = if policy == ProtocolPolicy::Resp2 { Greeting::Plain } else { Greeting::Hello };
-        Handshake { hop, credentials, client_name, db, policy, step }
+        Handshake { hop, credentials, client_name, db, policy, redirect: false, step }
+    }
+
+    /// The server is known to redirect: ask for it. A replica then refuses reads, too, which would be stale.
+    pub(crate) fn redirected(self, redirect: bool) -> Self {
+        Handshake { redirect, ..self }
     }
 
     /// What is to be sent now, and how many replies it has.
     pub(crate) fn request(&self) -> (Vec<u8>, usize) {
         match self.step {
-            Greeting::Hello => requests(self.credentials, self.client_name, self.db),
+            Greeting::Hello => {
+                let (mut bytes, mut replies) = requests(self.credentials, self.client_name, self.db);
+                if self.redirect {
+                    // Behind the others, and whatever it answers is as good.
+                    bytes.extend(encode(&[b"CLIENT".as_slice(), b"CAPA", b"redirect"]));
+                    replies += 1;
+                }
+                (bytes, replies)
+            }
             Greeting::Plain => {
                 let words = self.words();
                 (words.iter().flat_map(|word| self.encoded(*word)).collect(), words.len())
@@ -101,12 +119,15 @@ impl<'a> Handshake<'a> {
                 self.step = Greeting::Plain;
                 Ok(None)
             }
-            Greeting::Hello => judge(self.hop, replies).map(Some),
+            Greeting::Hello => {
+                let of_capabilities = usize::from(self.redirect);
+                judge(self.hop, &replies[..replies.len() - of_capabilities]).map(Some)
+            }
             Greeting::Plain => self.answer_plain(replies),
             Greeting::Replication(version) => {
                 let info = replies.first().and_then(text).unwrap_or_default();
                 let role = Role::from_name(info_field(info, "role"));
-                Ok(Some(Hello { server_version: version.clone(), role, protocol: Protocol::Resp2 }))
+                Ok(Some(Hello { server_version: version.clone(), role, protocol: Protocol::Resp2, redirects: false }))
             }
         }
     }
@@ -169,7 +190,12 @@ impl<'a> Handshake<'a> {
         check_mode(self.hop, mode, "Redis")?;
         let server_version = info_field(&info, "redis_version").to_owned();
         match role {
-            Some(role) => Ok(Some(Hello { server_version, role: Role::from_name(role), protocol: Protocol::Resp2 })),
+            Some(role) => Ok(Some(Hello {
+                server_version,
+                role: Role::from_name(role),
+                protocol: Protocol::Resp2,
+                redirects: false,
+            })),
             None => {
                 self.step = Greeting::Replication(server_version);
                 Ok(None)
@@ -257,10 +283,12 @@ pub(crate) fn judge(hop: Hop, replies: &[Value]) -> Result<Hello> {
     if let Some(Value::ServerError(error)) = replies.get(1) {
         return Err(not_selected(error));
     }
+    let major: u32 = field("version").split('.').next().and_then(|major| major.parse().ok()).unwrap_or_default();
     Ok(Hello {
         server_version: field("version").to_owned(),
         role: Role::from_name(field("role")),
         protocol: Protocol::Resp3,
+        redirects: field("server") == "valkey" && major >= 8,
     })
 }
 

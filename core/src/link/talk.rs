@@ -24,6 +24,8 @@ pub(crate) struct Talk {
     pushes: VecDeque<Value>,
     buffer: Box<[u8]>,
     pub(crate) peer: SocketAddr,
+    /// The server can redirect.
+    pub(crate) redirects: bool,
     /// The other side closed the link in order: nothing that it had sent is missing.
     pub(crate) closed: bool,
 }
@@ -86,6 +88,7 @@ impl Talk {
                     let policy = config.options.protocol;
                     let db = if greeting.hop == Hop::Data { config.db } else { 0 };
                     let hello = talk.greet(&greeting, policy, db, until).await.map_err(|error| (Step::Auth, error))?;
+                    talk.redirects = hello.redirects;
                     return Ok((talk, hello));
                 }
                 Err(error) => last = error,
@@ -101,6 +104,7 @@ impl Talk {
             pushes: VecDeque::new(),
             buffer: vec![0; 16 << 10].into_boxed_slice(),
             peer,
+            redirects: false,
             closed: false,
         }
     }

@@ -45,7 +45,9 @@ pub(crate) async fn guard(prober: Prober, node: HostPort, generation: u64, repor
         break match open {
             End::Closed(_) if begun.elapsed() >= WORTH_ANOTHER => continue,
             End::Closed(why) | End::Lost(why) => Input::MasterLost { generation, why },
-            End::NotMaster(role, socket) => Input::Role { node, role, proof: Proof { socket, not_before: None } },
+            End::NotMaster(role, socket) => {
+                Input::Role { node, role, proof: Proof { socket, not_before: None, redirects: false } }
+            }
             End::Silent => {
                 // The sentinels may know more by now.
                 let _ = reports.send(Report::Input(Input::MasterSilent { generation })).await;

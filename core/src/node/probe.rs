@@ -59,7 +59,7 @@ impl Prober {
     /// Ask once.
     pub(crate) async fn ask(&self, node: HostPort) -> Input {
         match self.open(&node).await {
-            Ok((talk, role)) => Input::Role { node, role, proof: Proof { socket: talk.peer, not_before: None } },
+            Ok((talk, role)) => Input::Role { node, role, proof: proof(&talk, None) },
             Err(cause) => Input::ProbeFailed { node, cause },
         }
     }
@@ -74,7 +74,7 @@ impl Prober {
                 pause = CHASE_INTERVAL;
                 loop {
                     if role == Role::Master {
-                        return Input::Role { node, role, proof: Proof { socket: talk.peer, not_before } };
+                        return Input::Role { node, role, proof: proof(&talk, not_before) };
                     }
                     not_before = Some(self.origin.elapsed());
                     sleep(CHASE_INTERVAL).await;
@@ -96,6 +96,10 @@ pub(crate) async fn ask_role(talk: &mut Talk, within: Duration) -> Option<Role> 
     let (question, replies) = handshake::role_question(protocol);
     let values = talk.ask(&question, replies, Instant::now() + within).await.ok()?;
     handshake::role_answer(protocol, &values)
+}
+
+fn proof(talk: &Talk, not_before: Option<Duration>) -> Proof {
+    Proof { socket: talk.peer, not_before, redirects: talk.redirects }
 }
 
 /// HELLO is answered while data is being loaded, and so is PING to users who may not send it. DBSIZE needs no key and no

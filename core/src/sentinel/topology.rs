@@ -88,6 +88,8 @@ pub(crate) struct Proof {
     pub(crate) socket: SocketAddr,
     /// The last moment when the same node was known not to be the master, where it was asked before.
     pub(crate) not_before: Option<Duration>,
+    /// Whether it can redirect.
+    pub(crate) redirects: bool,
 }
 
 /// What is to be done.
@@ -130,6 +132,8 @@ pub(crate) struct Switch {
     pub(crate) old: Option<HostPort>,
     /// The last moment when the new master was known not to be one.
     pub(crate) not_before: Option<Duration>,
+    /// Whether it can redirect.
+    pub(crate) redirects: bool,
 }
 
 /// The machine. See the head of this file.
@@ -577,6 +581,7 @@ impl Topology {
             eager,
             old,
             not_before: proof.not_before,
+            redirects: proof.redirects,
         }));
         if let Some(epoch) = confirmed {
             if epoch < self.highest_epoch {

@@ -14,7 +14,7 @@ fn node(number: u16) -> HostPort {
 }
 
 fn proof(node: &HostPort) -> Proof {
-    Proof { socket: SocketAddr::from(([127, 0, 0, 1], node.port)), not_before: None }
+    Proof { socket: SocketAddr::from(([127, 0, 0, 1], node.port)), not_before: None, redirects: false }
 }
 
 fn policy() -> Policy {

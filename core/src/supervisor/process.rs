@@ -36,7 +36,7 @@ pub(crate) fn check_process(owner: u32) -> Result<()> {
     if owner == std::process::id() {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::Forked, "the client was made before fork(); make a new one in the child"))
+    Err(Error::new(ErrorKind::Forked, "it was made before fork(); make a new one in the child"))
 }
 
 static SLOT: Mutex<Option<(u32, Weak<Process>)>> = Mutex::new(None);

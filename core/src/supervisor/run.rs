@@ -317,10 +317,10 @@ impl Supervisor {
     }
 
     fn switch(&mut self, switch: Switch) {
-        let Switch { node, socket, generation, eager, old, not_before } = switch;
+        let Switch { node, socket, generation, eager, old, not_before, redirects } = switch;
         let held = self.shared.admission.commands();
         let was_fenced = self.shared.gate.load().state == ClientState::Fenced;
-        let master = Arc::new(Master { node: node.clone(), socket, generation });
+        let master = Arc::new(Master { node: node.clone(), socket, generation, redirects });
         self.master = Some(Arc::clone(&master));
         self.epoch = None;
         // First the interruption, so that the new link's confirmation finds it; then the gate, then the old links.
@@ -335,6 +335,10 @@ impl Supervisor {
             known.epoch = None;
             known.master = Some(node.clone());
         });
+        if old.is_none() {
+            // Before anybody can see it, and close the client: the story is told in order.
+            self.shared.announce_for(generation, EventKind::Ready, vec![("master", node.to_string().into())]);
+        }
         self.set_state(ClientState::Ready);
         self.shared.links.shut_down(|of| of < generation);
         self.shared.pool.sweep(generation, self.shared.config.options.pool_idle);
@@ -344,24 +348,21 @@ impl Supervisor {
         if was_fenced {
             self.shared.announce(EventKind::Unfenced, vec![("why", "the master switched".into())]);
         }
-        match old {
-            None => self.shared.announce(EventKind::Ready, vec![("master", node.to_string().into())]),
-            Some(old) => {
-                self.shared.counters.count(Counter::Switches);
-                self.shared.announce(
-                    EventKind::MasterSwitched,
-                    vec![
-                        ("old_master", old.to_string().into()),
-                        ("new_master", node.to_string().into()),
-                        ("eager", eager.into()),
-                        ("duration", length.into()),
-                    ],
-                );
-                let course = course.unwrap_or_else(|| Course::begin(&self.shared));
-                let not_before = not_before.map(|at| self.origin + at);
-                let switched = Switched { old, new: node, eager, not_before };
-                self.tasks.spawn(course.tell(Arc::clone(&self.shared), self.prober.clone(), switched, held));
-            }
+        if let Some(old) = old {
+            self.shared.counters.count(Counter::Switches);
+            self.shared.announce(
+                EventKind::MasterSwitched,
+                vec![
+                    ("old_master", old.to_string().into()),
+                    ("new_master", node.to_string().into()),
+                    ("eager", eager.into()),
+                    ("duration", length.into()),
+                ],
+            );
+            let course = course.unwrap_or_else(|| Course::begin(&self.shared));
+            let not_before = not_before.map(|at| self.origin + at);
+            let switched = Switched { old, new: node, eager, not_before };
+            self.tasks.spawn(course.tell(Arc::clone(&self.shared), self.prober.clone(), switched, held));
         }
         self.guard(&master);
         // The old subscriber link leaves by itself when the old master closes it.

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use standfast::{ErrorKind, EventKind, Value};
+use standfast::{ClientState, ErrorKind, EventKind, Value};
+use standfast_behaviour::load::Writer;
 use standfast_behaviour::{
     LIMIT, client, connect, event, events_of, follows, proxied, raw, run, sentinel_url, since, threads_and_descriptors,
     until, with,
@@ -31,7 +32,7 @@ fn the_newer_epoch_wins_also_when_the_stale_sentinel_answers_first() {
     assert_eq!(raw(&lab, old).command(&["SET", "who", "old"]).unwrap().text(), "OK", "it still takes writes");
     follows(&before, new);
     for sentinel in fresh {
-        lab.inject(*sentinel, Side::Clients, Fault::Delay { ms: 8 }).unwrap();
+        lab.inject(*sentinel, Side::Clients, Fault::Delay { ms: 2 }).unwrap();
     }
     for turn in 0..10 {
         let client = client(&lab, "");
@@ -44,32 +45,38 @@ fn the_newer_epoch_wins_also_when_the_stale_sentinel_answers_first() {
     assert_eq!(events_of(&before, &[EventKind::MasterSwitched]).len(), 1, "and nobody went back");
 }
 
-/// A5: one sentinel names a node that proves to be a master, but somebody else's.
+/// A5: one sentinel names a node that proves to be a master, but somebody else's. It answers first, and one of the others last, so that for a
+/// while there is one voice against one. Each of two masters is lied about, so that it cannot be decided by the order of their addresses.
 #[test]
 fn a_lying_sentinel_is_outvoted() {
+    let other = "other".to_owned();
     let lab =
-        Lab::start(LabOptions { proxied: true, more_masters: vec!["other".into()], ..LabOptions::default() }).unwrap();
-    let [liar, ref honest @ ..] = *lab.sentinel_addrs() else { panic!("three sentinels") };
-    let (master, foreign) = (lab.master().unwrap(), lab.master_of("other").unwrap());
+        Lab::start(LabOptions { proxied: true, more_masters: vec![other.clone()], ..LabOptions::default() }).unwrap();
+    let [liar, second, last] = *lab.sentinel_addrs() else { panic!("three sentinels") };
+    let masters = [("mymaster", lab.master().unwrap()), ("other", lab.master_of(&other).unwrap())];
+    let [first, swapped] = [masters[0].1, masters[1].1];
     let before = client(&lab, "poll_interval=200ms");
-    lab.remonitor(liar, foreign).unwrap();
-    assert_eq!(named_by(&lab, liar), foreign.port());
-    for sentinel in honest {
-        lab.inject(*sentinel, Side::Clients, Fault::Delay { ms: 8 }).unwrap();
-    }
-    for turn in 0..5 {
-        let client = client(&lab, "");
-        let ready = event(&client.events(), EventKind::Ready);
-        assert!(format!("{:?}", ready.details).contains(&master.to_string()), "turn {turn}: {ready:?}");
-        run(&client, "SET k v").unwrap();
+    lab.remonitor_of("mymaster", liar, swapped).unwrap();
+    lab.remonitor_of("other", liar, first).unwrap();
+    assert_eq!(named_by(&lab, liar), swapped.port());
+    lab.inject(second, Side::Clients, Fault::Delay { ms: 2 }).unwrap();
+    lab.inject(last, Side::Clients, Fault::Delay { ms: 8 }).unwrap();
+    for (name, master) in masters {
+        for turn in 0..3 {
+            let client = connect(&lab.url_of(name)).unwrap();
+            let ready = event(&client.events(), EventKind::Ready);
+            assert!(format!("{:?}", ready.details).contains(&master.to_string()), "{name}, turn {turn}: {ready:?}");
+            run(&client, &format!("SET {name} v")).unwrap();
+        }
     }
     until("the client has heard the lie", || {
         let status = before.status();
         let said = status.sentinels.iter().find(|s| s.address.port == liar.port())?.master.clone()?;
-        (said.port == foreign.port()).then_some(())
+        (said.port == swapped.port()).then_some(())
     });
-    run(&before, "SET k v").unwrap();
-    assert_eq!(raw(&lab, foreign).command(&["EXISTS", "k"]).unwrap().text(), "0");
+    run(&before, "SET mymaster v").unwrap();
+    assert_eq!(raw(&lab, swapped).command(&["EXISTS", "mymaster"]).unwrap().text(), "0");
+    assert_eq!(raw(&lab, first).command(&["EXISTS", "other"]).unwrap().text(), "0");
     assert_eq!(before.status().generation, 1);
 }
 
@@ -231,4 +238,69 @@ fn a_wrong_program_behind_an_address_is_named_and_harms_nothing() {
         lab.heal_faults().unwrap();
     }
     follows(&client(&lab, ""), master);
+}
+
+/// R28: who reaches a minority of the sentinels may be talking to the wrong side of a partition; the option says what to do then.
+#[test]
+fn a_minority_of_sentinels_is_believed_or_refused_as_configured() {
+    let lab = proxied();
+    for sentinel in &lab.sentinel_addrs()[1..] {
+        lab.inject(*sentinel, Side::Clients, Fault::BlackHole).unwrap();
+    }
+    let asked = Instant::now();
+    let error = connect(&with(&lab.url(), "minority=refuse&connect_deadline=1500ms")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NoQuorum, "{error}");
+    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    let accepting = client(&lab, "minority=accept");
+    run(&accepting, "SET k v").unwrap();
+    lab.heal_faults().unwrap();
+    let refusing = client(&lab, "minority=refuse");
+    run(&refusing, "SET k v").unwrap();
+}
+
+/// A5, R30: only one sentinel can be reached, and it need not be the one that leads the failover.
+#[test]
+fn one_reachable_sentinel_is_enough_to_follow() {
+    let lab = proxied();
+    let client = client(&lab, "");
+    for sentinel in &lab.sentinel_addrs()[..2] {
+        lab.inject(*sentinel, Side::Clients, Fault::BlackHole).unwrap();
+    }
+    lab.kill(lab.master().unwrap()).unwrap();
+    let writable = lab.wait_writable(LIMIT).unwrap();
+    follows(&client, writable.node);
+    // Whoever does not lead learns of it when the leader looks at the replicas, a second later at the most.
+    assert!(since(writable.at_us) < Duration::from_millis(1000 + 500), "{:?}", since(writable.at_us));
+}
+
+/// The new master can be reached by everybody but us: what we would go on writing to the old one is going to be thrown away.
+#[test]
+fn nothing_is_written_to_an_old_master_because_the_new_one_cannot_be_reached() {
+    let lab = Lab::start(LabOptions { replicas: 1, proxied: true, ..LabOptions::default() }).unwrap();
+    let client = client(&lab, "");
+    let (old, new) = (lab.node_addrs()[0], lab.node_addrs()[1]);
+    lab.inject(new, Side::Clients, Fault::BlackHole).unwrap();
+    let writer = Writer::start(&client);
+    until("it writes", || (lab.traffic(old).unwrap().clients.to_server > 10_000).then_some(()));
+    lab.planned_failover().unwrap();
+    let sentinels = lab.sentinel_addrs();
+    until("all sentinels name the new master", || {
+        sentinels.iter().all(|s| named_by(&lab, *s) == new.port()).then_some(())
+    });
+    until("the client has left the old master", || {
+        let status = client.status();
+        (status.state == ClientState::NoMaster || status.state == ClientState::Fenced).then_some(())
+    });
+    let size = || raw(&lab, old).command(&["SCARD", "numbers"]).unwrap().text();
+    let before = size();
+    // Longer than any fence, shorter than the old master's life as a master.
+    let asked = Instant::now();
+    until("five seconds have passed", || (asked.elapsed() > Duration::from_secs(5)).then_some(()));
+    assert_eq!(raw(&lab, old).command(&["ROLE"]).unwrap().items()[0].text(), "master", "it would have taken writes");
+    assert_eq!(size(), before);
+    lab.heal_faults().unwrap();
+    follows(&client, new);
+    let written = writer.stop();
+    assert_eq!(lab.heal().unwrap(), new);
+    assert_eq!(written.lost(&lab), [] as [u64; 0], "acknowledged and lost");
 }

@@ -1,5 +1,6 @@
 //! A1: every way in which a master can go, while numbers are written, messages are heard and a blocking command waits.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ struct Heard {
 struct Story {
     lab: Lab,
     client: Client,
+    old: SocketAddr,
     writable: Writable,
     written: Written,
     /// How long after the first write that the new master took, the client wrote there.
@@ -95,11 +97,13 @@ fn goes(silent: bool, how: impl Fn(&Lab) -> Result<i64>) -> Story {
     nothing_is_missing_outside_the_gaps(&heard, &publisher.stop());
     let written = writer.stop();
     assert!(written.errors.iter().all(|name| *name == "MaybeExecuted"), "{:?}", written.errors);
-    assert!(written.errors.len() <= 1, "the one that was on its way: {:?}", written.errors);
+    // More than one switch if Sentinel went on by itself, as it does on a busy machine.
+    let switches = usize::try_from(client.status().generation - 1).unwrap();
+    assert!(written.errors.len() <= switches, "at each switch the one that was on its way: {:?}", written.errors);
     run(&client, "LPUSH something 1").unwrap();
     assert!(run(&client, "BLPOP something 1").is_ok(), "the next one works");
     println!("{late:?} after writable, {} acknowledged, {} errors", written.acknowledged.len(), written.errors.len());
-    Story { lab, client, writable, written, late }
+    Story { lab, client, old, writable, written, late }
 }
 
 #[test]
@@ -128,9 +132,9 @@ fn frozen() {
     let story = goes(true, |lab| lab.stop(lab.master()?));
     assert!(story.late < Duration::from_millis(500), "{:?}", story.late);
     // It wakes, and for a moment still believes that it is the master.
-    story.lab.heal().unwrap();
-    follows(&story.client, story.writable.node);
-    assert_eq!(story.client.status().generation, 2);
+    let master = story.lab.heal().unwrap();
+    assert_ne!(story.old, master);
+    follows(&story.client, master);
 }
 
 #[test]

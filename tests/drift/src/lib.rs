@@ -5,6 +5,7 @@
 
 pub mod commands;
 pub mod errors;
+pub mod events;
 pub mod options;
 
 use std::{
@@ -68,6 +69,21 @@ pub fn files(folder: &str, end: &str) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+/// The text of every Rust file below a folder.
+pub fn sources(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    entries
+        .flatten()
+        .flat_map(|entry| match entry.path() {
+            path if path.is_dir() => sources(&path),
+            path if path.extension().is_some_and(|end| end == "rs") => {
+                vec![fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))]
+            }
+            _ => Vec::new(),
+        })
+        .collect()
 }
 
 /// Split at `separators`, without empty parts.

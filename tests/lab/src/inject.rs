@@ -83,8 +83,12 @@ impl Lab {
 
     /// Makes one sentinel watch another node under the same name, as if it had been told so by hand: it forgets its epoch, too.
     pub fn remonitor(&self, sentinel: SocketAddr, node: SocketAddr) -> Result<i64> {
+        self.remonitor_of(&self.options().master_name, sentinel, node)
+    }
+
+    /// The same for another master name.
+    pub fn remonitor_of(&self, name: &str, sentinel: SocketAddr, node: SocketAddr) -> Result<i64> {
         let options = self.options();
-        let name = &options.master_name;
         let mut raw = self.connect(sentinel)?;
         let mut say = |words: &[&str]| {
             let said = raw.command(words).and_then(|reply| reply.into_result());

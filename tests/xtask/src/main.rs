@@ -1,7 +1,8 @@
-//! The project's own commands: `cargo xtask demo`, `test`, `soak`, `codegen`, `commands` and `setup`.
+//! The project's own commands: `cargo xtask demo`, `test`, `soak`, `bench`, `codegen`, `commands` and `setup`.
 //!
 //! This file reads the command line and says what each command needs; everything else has a file of its own.
 
+mod bench;
 mod build;
 mod commands;
 mod count;
@@ -47,6 +48,8 @@ enum Task {
     },
     /// What a test run has no time for: hours of failovers, millions of histories. Goes on where it was interrupted.
     Soak(soak::SoakArgs),
+    /// Measure, beside other projects' clients if you like.
+    Bench(bench::BenchArgs),
     /// Rewrite what is generated and committed: the C header, the tables and snippets of the documentation.
     Codegen,
     /// Ask a Redis and a Valkey server what their commands are, and rewrite the table of commands.
@@ -108,6 +111,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             setup::ensure(&repo, &soak::NEEDS)?;
             soak::run(&repo, &args)
         }
+        Task::Bench(args) => bench::run(&repo, &args),
         Task::Codegen => build::codegen(&repo),
         Task::Commands { redis, valkey } => commands::run(&repo, &redis, &valkey),
         Task::Setup => {

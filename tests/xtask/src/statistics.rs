@@ -31,7 +31,8 @@ impl Spread {
 impl fmt::Display for Spread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { median, min, max } = self;
-        write!(f, "{median:.0} ({min:.0} … {max:.0})")
+        // Of one measurement, or of equal ones, there is one number to tell.
+        if min == max { write!(f, "{median:.0}") } else { write!(f, "{median:.0} ({min:.0} … {max:.0})") }
     }
 }
 
@@ -43,7 +44,8 @@ mod tests {
     fn the_median_is_the_middle_one_or_lies_between_the_two() {
         assert_eq!(Spread::of([3.0, 1.0, 2.0]), Some(Spread { median: 2.0, min: 1.0, max: 3.0 }));
         assert_eq!(Spread::of([4.0, 1.0, 2.0, 3.0]), Some(Spread { median: 2.5, min: 1.0, max: 4.0 }));
-        assert_eq!(Spread::text([-5.0]), "-5 (-5 … -5)");
+        assert_eq!(Spread::text([-5.0]), "-5");
+        assert_eq!(Spread::text([1.0, 2.0, 9.0]), "2 (1 … 9)");
     }
 
     #[test]

@@ -5,6 +5,7 @@ watches. No background thread ever enters the interpreter.
 """
 
 from ._client import Client, connect
+from ._logs import Logs, logs
 from ._subscription import Events, Subscription
 
-__all__ = ["Client", "Events", "Subscription", "connect"]
+__all__ = ["Client", "Events", "Logs", "Subscription", "connect", "logs"]

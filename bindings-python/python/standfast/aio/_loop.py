@@ -107,7 +107,7 @@ class Drivers:
 class Bell:
     """Wakes tasks, of any loop, when a stream has something to read."""
 
-    def __init__(self, stream: _native.Subscription | _native.Events) -> None:
+    def __init__(self, stream: _native.Subscription | _native.Events | _native.Logs) -> None:
         self._stream = stream
         self._waiting: dict[Loop, list[asyncio.Future[None]]] = {}
 

@@ -98,6 +98,6 @@ fn install(repo: &Repo, what: &str, commands: Vec<Command>) -> Result<()> {
 }
 
 /// Whether what stands in `list` is what was installed when `stamp` was written.
-fn up_to_date(list: &Path, stamp: &Path) -> bool {
+pub(crate) fn up_to_date(list: &Path, stamp: &Path) -> bool {
     run::same_content(list, stamp)
 }

@@ -7,25 +7,25 @@ using System.Globalization;
 using System.IO;
 using System.Text;
 
-internal sealed class Json
+internal sealed class JsonFile
 {
     private readonly string text;
     private int at;
 
-    private Json(string text)
+    private JsonFile(string text)
     {
         this.text = text;
     }
 
     /// <summary>A file of this tree.</summary>
-    internal static object File(string path)
+    internal static object Read(string path)
     {
         var folder = new DirectoryInfo(AppDomain.CurrentDomain.BaseDirectory);
         while (!System.IO.File.Exists(Path.Combine(folder.FullName, path)))
         {
             folder = folder.Parent ?? throw new CheckException("there is no " + path + " in any folder above the tests");
         }
-        return new Json(System.IO.File.ReadAllText(Path.Combine(folder.FullName, path))).Value();
+        return new JsonFile(System.IO.File.ReadAllText(Path.Combine(folder.FullName, path))).Value();
     }
 
     /// <summary>A line of a program of this tree.</summary>
