@@ -213,6 +213,16 @@ fn a_client_that_is_older_than_its_servers_finds_them() {
     until("the third is ready, too", || run(&failing, "GET older").ok());
 }
 
+/// What would otherwise be ignored silently is refused before anything is dialled, and before a thread is made.
+#[test]
+fn options_that_do_not_fit_together_are_refused_at_once() {
+    for url in ["redis://127.0.0.1:1?username=alice", "redis://127.0.0.1:1?sentinel_password=canary"] {
+        let error = Client::open(Config::from_url(url).unwrap()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidOption, "{error}");
+        assert!(!error.to_string().contains("canary"), "{error}");
+    }
+}
+
 /// Before the first success a wrong password ends `connect`; afterwards it is an event, and an error of the commands that meet
 /// it, and the client goes on trying.
 #[test]
