@@ -26,10 +26,12 @@ class Options(TypedDict, total=False):
     connect_deadline: Seconds | None
     connect_timeout: Seconds | None
     sentinel_timeout: Seconds | None
+    hedge_delay: Seconds | None
+    minority: str | None
     command_timeout: Seconds | None
     blocking_grace: Seconds | None
     when_unavailable: str | None
-    protocol: str | int | None
+    protocol: str | None
     max_pending: int | None
     max_pending_bytes: int | None
     pool_size: int | None
