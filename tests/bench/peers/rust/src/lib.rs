@@ -59,7 +59,11 @@ pub async fn write(mut one: impl AsyncFnMut(u64) -> Result<(), String>) {
 
 /// The first word of an error's Debug text, which is its kind in all three clients.
 pub fn word(error: impl std::fmt::Debug) -> String {
-    format!("{error:?}").split(|c: char| !c.is_ascii_alphanumeric()).find(|w| !w.is_empty()).unwrap_or("Error").to_owned()
+    format!("{error:?}")
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .find(|w| !w.is_empty())
+        .unwrap_or("Error")
+        .to_owned()
 }
 
 fn say(line: &str) {

@@ -21,7 +21,9 @@ async fn main() {
             };
             let added = open.sadd::<_, _, i64>(&key, number).await;
             let unfit = |e: &RedisError| {
-                e.is_io_error() || e.is_unrecoverable_error() || e.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
+                e.is_io_error()
+                    || e.is_unrecoverable_error()
+                    || e.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
             };
             if !added.as_ref().is_err_and(unfit) {
                 connection = Some(open);
@@ -29,7 +31,9 @@ async fn main() {
             added.map(|_| ())
         }
         .await;
-        result.map_err(|e| e.code().map_or_else(|| if e.is_timeout() { "Timeout".into() } else { word(e.kind()) }, Into::into))
+        result.map_err(|e| {
+            e.code().map_or_else(|| if e.is_timeout() { "Timeout".into() } else { word(e.kind()) }, Into::into)
+        })
     })
     .await;
 }
