@@ -1,5 +1,5 @@
 // The native half as lib/ sees it. Private: nothing here is exported by the package.
-import type { Item, ClientEvent, LogRecord, NodeStatus, Reply, Status } from './index';
+import type { Item, ClientEvent, LogRecord, NodeStatus, ParsedUrl, Reply, Status } from './index';
 
 export interface Makers {
   error(raw: RawError): Error;
@@ -49,6 +49,7 @@ export class NativeLogs {
 
 export function openLogs(level: string, wake: () => void, makers: Makers): NativeLogs;
 export function open(url: string, options: object, wake: () => void, makers: Makers): NativeClient;
+export function parseUrl(url: string, options: object, makers: Makers): ParsedUrl;
 export function errorTable(): { code: number; name: string; category: string; retry: string }[];
 export function debugPanic(makers: Makers): void;
 export function version(): string;

@@ -320,7 +320,8 @@ const char *standfast_status_name(standfast_status status);
  * Make options from a URL.
  *
  * "redis+sentinel://[user:password@]host[:26379][,host...]/master[/db][?option=value&...]" asks sentinels for the master of
- * this name; "redis://host[:6379][,host...][/db]" uses the one of these nodes that is a master.
+ * this name; "redis://host[:6379][,host...][/db]" uses the one of these nodes that is a master; "env:" takes the URL from
+ * the environment variable STANDFAST_URL, and options from STANDFAST_COMMAND_TIMEOUT and so on.
  *
  * @param url  Text.
  * @param out  Receives new options. Free with standfast_options_free().
@@ -342,6 +343,19 @@ standfast_status standfast_options_new(const char *url,
 standfast_status standfast_options_set(standfast_options *options,
                                        const char *name,
                                        const char *value);
+
+/**
+ * What these options say, all in all; a way to check a URL without connecting.
+ *
+ * @param report  Receives a map with "mode" ("sentinel" or "direct"), "hosts", "master", "db", "username", "password",
+ *                "sentinel_username", "sentinel_password", "sentinel_auth" and "options", a map by name. A password is
+ *                "***" or nil, lengths of time are microseconds. Free with standfast_reply_free().
+ * @return STANDFAST_OK, STANDFAST_ERR_INVALID_OPTION when the options do not fit together.
+ *
+ * Threads: any. Never blocks.
+ */
+standfast_status standfast_options_describe(const standfast_options *options,
+                                            standfast_reply **report);
 
 /**
  * For libraries that wrap this one: their language, in the name that servers show when no "client_name" is set
@@ -436,7 +450,9 @@ standfast_status standfast_publish(const standfast_client *client,
                                    int64_t *receivers);
 
 /**
- * What happened to the client, in order: "ready", "master_switched", "sentinel_down", ...
+ * What happened to the client, in order: "ready", "master_switched", "switch_report", "sentinel_down", ... All kinds and their
+ * fields are in core/docs/events.md. Times are microseconds since 1970-01-01 UTC, lengths of time are microseconds, both as
+ * integers; what is not known is nil.
  *
  * @param timeout_ms  0 = look only, STANDFAST_FOREVER = no limit.
  * @param event       Receives a map with "seq", "at", "kind", "generation", "epoch" and what else there is to say; NULL,
@@ -453,8 +469,8 @@ standfast_status standfast_events_next(const standfast_client *client,
  * What the client knows about itself and its servers.
  *
  * @param status  Receives a map with "state" ("connecting", "ready", "fenced", "no_master" or "closed"), "master",
- *                "generation", "epoch", "confirmed_by", "since", "nodes", "sentinels", "links", "pending" and "counters".
- *                Times are microseconds since 1970-01-01 UTC. Free with standfast_reply_free().
+ *                "generation", "epoch", "confirmed_by", "since", "nodes", "sentinels", "links", "minority", "pending" and
+ *                "counters" (every one of them, zero or not). Times are microseconds since 1970-01-01 UTC. Free with standfast_reply_free().
  *
  * Threads: any. Never blocks. Works on a closed client.
  */
@@ -464,11 +480,14 @@ standfast_status standfast_client_status(const standfast_client *client,
 /**
  * The data nodes that the sentinels report, and what each sentinel thinks of them.
  *
- * @param nodes  Receives an array of maps. Free with standfast_reply_free().
+ * @param nodes  Receives an array of maps with "address", "role", "used" (whether it is the master of this client) and
+ *               "opinions": an array of maps with "sentinel", "role", "flags", "epoch" and "link" (nil where the sentinel
+ *               says nothing). Free with standfast_reply_free().
  *
  * Threads: any. Never blocks.
  */
-standfast_status standfast_client_nodes(const standfast_client *client, standfast_reply **nodes);
+standfast_status standfast_client_nodes(const standfast_client *client,
+                                        standfast_reply **nodes);
 
 /**
  * Close a client: every call that waits on it, on any thread, ends with STANDFAST_ERR_CLOSED, every subscription ends. The
@@ -656,12 +675,13 @@ standfast_status standfast_subscribe(const standfast_client *client,
  * Wait until the server has confirmed every channel and pattern.
  *
  * @param timeout_ms  0 = look only, STANDFAST_FOREVER = no limit.
- * @return STANDFAST_OK; STANDFAST_ERR_SUBSCRIBE_FAILED when the server has not confirmed in time, or refuses;
- * STANDFAST_ERR_END_OF_STREAM when the subscription is closed.
+ * @return STANDFAST_OK; STANDFAST_ERR_SUBSCRIBE_FAILED when the server refuses; STANDFAST_ERR_TIMEOUT when it has not
+ * confirmed in time (the subscription goes on); STANDFAST_ERR_END_OF_STREAM when the subscription is closed.
  *
  * Threads: any. Blocks up to timeout_ms.
  */
-standfast_status standfast_subscription_ready(const standfast_subscription *subscription, int64_t timeout_ms);
+standfast_status standfast_subscription_ready(const standfast_subscription *subscription,
+                                              int64_t timeout_ms);
 
 /**
  * The next item.

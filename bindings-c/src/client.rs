@@ -130,7 +130,9 @@ pub unsafe extern "C" fn standfast_publish(
     })
 }
 
-/// What happened to the client, in order: "ready", "master_switched", "sentinel_down", ...
+/// What happened to the client, in order: "ready", "master_switched", "switch_report", "sentinel_down", ... All kinds and their
+/// fields are in core/docs/events.md. Times are microseconds since 1970-01-01 UTC, lengths of time are microseconds, both as
+/// integers; what is not known is nil.
 ///
 /// @param timeout_ms  0 = look only, STANDFAST_FOREVER = no limit.
 /// @param event       Receives a map with "seq", "at", "kind", "generation", "epoch" and what else there is to say; NULL,
@@ -157,8 +159,8 @@ pub unsafe extern "C" fn standfast_events_next(
 /// What the client knows about itself and its servers.
 ///
 /// @param status  Receives a map with "state" ("connecting", "ready", "fenced", "no_master" or "closed"), "master",
-///                "generation", "epoch", "confirmed_by", "since", "nodes", "sentinels", "links", "pending" and "counters".
-///                Times are microseconds since 1970-01-01 UTC. Free with standfast_reply_free().
+///                "generation", "epoch", "confirmed_by", "since", "nodes", "sentinels", "links", "minority", "pending" and
+///                "counters" (every one of them, zero or not). Times are microseconds since 1970-01-01 UTC. Free with standfast_reply_free().
 ///
 /// Threads: any. Never blocks. Works on a closed client.
 #[unsafe(no_mangle)]
@@ -175,7 +177,9 @@ pub unsafe extern "C" fn standfast_client_status(
 
 /// The data nodes that the sentinels report, and what each sentinel thinks of them.
 ///
-/// @param nodes  Receives an array of maps. Free with standfast_reply_free().
+/// @param nodes  Receives an array of maps with "address", "role", "used" (whether it is the master of this client) and
+///               "opinions": an array of maps with "sentinel", "role", "flags", "epoch" and "link" (nil where the sentinel
+///               says nothing). Free with standfast_reply_free().
 ///
 /// Threads: any. Never blocks.
 #[unsafe(no_mangle)]

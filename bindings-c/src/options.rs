@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard};
 use standfast::Config;
 
 use crate::error::standfast_status;
+use crate::reply::{self, standfast_reply};
 use crate::{boundary, handle};
 
 /// What to connect to, and how.
@@ -36,6 +37,7 @@ impl OpenOptions {
         if config.options().client_name.is_empty() {
             config.set("client_name", format!("standfast:{language}:{}", standfast::VERSION))?;
         }
+        config.check()?;
         Ok(config)
     }
 }
@@ -43,7 +45,8 @@ impl OpenOptions {
 /// Make options from a URL.
 ///
 /// "redis+sentinel://[user:password@]host[:26379][,host...]/master[/db][?option=value&...]" asks sentinels for the master of
-/// this name; "redis://host[:6379][,host...][/db]" uses the one of these nodes that is a master.
+/// this name; "redis://host[:6379][,host...][/db]" uses the one of these nodes that is a master; "env:" takes the URL from
+/// the environment variable STANDFAST_URL, and options from STANDFAST_COMMAND_TIMEOUT and so on.
 ///
 /// @param url  Text.
 /// @param out  Receives new options. Free with standfast_options_free().
@@ -80,6 +83,27 @@ pub unsafe extern "C" fn standfast_options_set(
         let options = handle::find(options)?;
         let (name, value) = (caller.text(name, "name")?, caller.text(value, "value")?);
         options.lock().config.set(name, value)
+    })
+}
+
+/// What these options say, all in all; a way to check a URL without connecting.
+///
+/// @param report  Receives a map with "mode" ("sentinel" or "direct"), "hosts", "master", "db", "username", "password",
+///                "sentinel_username", "sentinel_password", "sentinel_auth" and "options", a map by name. A password is
+///                "***" or nil, lengths of time are microseconds. Free with standfast_reply_free().
+/// @return STANDFAST_OK, STANDFAST_ERR_INVALID_OPTION when the options do not fit together.
+///
+/// Threads: any. Never blocks.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn standfast_options_describe(
+    options: *const standfast_options,
+    report: *mut *mut standfast_reply,
+) -> standfast_status {
+    boundary::status(|caller| {
+        let out = caller.out(report, std::ptr::null_mut(), "report")?;
+        let config = handle::find(options)?.config()?;
+        out.set(reply::insert(config.describe().into_value())?);
+        Ok(())
     })
 }
 

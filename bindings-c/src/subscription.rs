@@ -144,8 +144,8 @@ pub unsafe extern "C" fn standfast_subscribe(
 /// Wait until the server has confirmed every channel and pattern.
 ///
 /// @param timeout_ms  0 = look only, STANDFAST_FOREVER = no limit.
-/// @return STANDFAST_OK; STANDFAST_ERR_SUBSCRIBE_FAILED when the server has not confirmed in time, or refuses;
-/// STANDFAST_ERR_END_OF_STREAM when the subscription is closed.
+/// @return STANDFAST_OK; STANDFAST_ERR_SUBSCRIBE_FAILED when the server refuses; STANDFAST_ERR_TIMEOUT when it has not
+/// confirmed in time (the subscription goes on); STANDFAST_ERR_END_OF_STREAM when the subscription is closed.
 ///
 /// Threads: any. Blocks up to timeout_ms.
 #[unsafe(no_mangle)]

@@ -82,6 +82,13 @@ fn wrong_handles_are_errors() {
 }
 
 #[test]
+fn nothing_is_left_of_failed_connections() {
+    let program = compile("failed_connects", &["tests/failed_connects.c"]);
+    plain(&program, &["1000"]);
+    valgrind(&program, &["20"]);
+}
+
+#[test]
 fn a_panic_is_a_status() {
     library_dir();
     let program = compile_with("panic", &["tests/panic.c"], &static_link(&scratch("lib-panic")));

@@ -32,6 +32,7 @@ static void errors(void) {
 
 static void options(void) {
     standfast_options *options = NULL;
+    standfast_reply *report = NULL;
     NULL_ARGUMENT(standfast_options_new(NULL, NULL));
     NULL_ARGUMENT(standfast_options_new("redis://h", NULL));
     NULL_ARGUMENT(standfast_options_new(NULL, &options));
@@ -42,6 +43,9 @@ static void options(void) {
     NULL_ARGUMENT(standfast_options_set(options, NULL, "1"));
     NULL_ARGUMENT(standfast_options_set(options, "db", NULL));
     NULL_ARGUMENT(standfast_options_set_language(options, NULL));
+    NULL_ARGUMENT(standfast_options_describe(options, NULL));
+    NULL_ARGUMENT(standfast_options_describe(NULL, &report));
+    CHECK(report == NULL);
     CHECK_OK(standfast_options_free(options));
     CHECK_OK(standfast_options_free(NULL));
 }

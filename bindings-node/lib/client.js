@@ -1,12 +1,13 @@
 'use strict';
 // The client as users see it. Every method is the name of something that the session does; nothing is decided here.
 
+const native = require('../native.js');
 const { fixed, variadic } = require('./commands.js');
 const { failure } = require('./errors.js');
 const { Session } = require('./session.js');
 const { Stream, disposable, iterate } = require('./stream.js');
 const { Subscription } = require('./subscription.js');
-const { toOptions, toSignal, typeName } = require('./values.js');
+const { makers, toOptions, toSignal, typeName } = require('./values.js');
 
 /** A method of the client, like one that is written down. */
 function define(prototype, name, method) {
@@ -115,4 +116,11 @@ async function connect(url, options) {
   return new Client(session);
 }
 
-module.exports = { Client, connect };
+/** What a URL and options say, without connecting; or the StandfastError that `connect` would be rejected with. */
+function parseUrl(url, options) {
+  if (typeof url !== 'string') throw failure('InvalidArgument', `the URL is a string, not ${typeName(url)}`);
+  const { signal, ...config } = toOptions(options, undefined, 'parseUrl');
+  return native.parseUrl(url, config, makers);
+}
+
+module.exports = { Client, connect, parseUrl };

@@ -11,7 +11,7 @@ use napi::{Env, Status};
 use napi_derive::napi;
 use standfast::{Bell, Client, Completion, Config, Error, ErrorKind, Queue, Request};
 
-use crate::errors::{Makers, describe, guard};
+use crate::errors::{Failure, Makers, describe, guard};
 use crate::subscription::{NativeEvents, NativeSubscription, channels};
 use crate::values::{Bytes, Converter, command_timeout, each_option, wait_timeout};
 
@@ -65,17 +65,37 @@ pub fn open(
     let makers = Rc::new(Makers::from_object(&makers)?);
     let wake = waker(&wake)?;
     let (client, queue) = guard(env, &makers, || {
-        let mut config = Config::from_url(&url)?;
-        each_option(&options, |name, value| config.set(name, value))?;
-        if config.options().client_name.is_empty() {
-            config.set("client_name", format!("standfast:node:{}", standfast::VERSION))?;
-        }
-        let client = Client::open(config)?;
+        let client = Client::open(configure(&url, &options)?)?;
         let queue = Queue::open(&client)?;
         ring(queue.bell(), &wake);
         Ok((client, queue))
     })?;
     Ok(NativeClient { client, queue, makers, wake })
+}
+
+/// What a URL and options say, without connecting.
+#[napi(catch_unwind)]
+pub fn parse_url<'env>(
+    env: &'env Env,
+    url: String,
+    options: Object<'_>,
+    makers: Object<'_>,
+) -> napi::Result<Unknown<'env>> {
+    let makers = Makers::from_object(&makers)?;
+    guard(env, &makers, || {
+        let config = configure(&url, &options)?;
+        Ok(Converter { env, makers: &makers, bytes: Bytes::Text }.report(config.describe())?)
+    })
+}
+
+fn configure(url: &str, options: &Object<'_>) -> Result<Config, Failure> {
+    let mut config = Config::from_url(url)?;
+    each_option(options, |name, value| config.set(name, value))?;
+    if config.options().client_name.is_empty() {
+        config.set("client_name", format!("standfast:node:{}", standfast::VERSION))?;
+    }
+    config.check()?;
+    Ok(config)
 }
 
 #[napi]
@@ -208,7 +228,7 @@ impl NativeClient {
         })
     }
 
-    fn converter<'env>(&'env self, env: &'env Env) -> Converter<'env> {
+    fn converter<'env>(&'env self, env: &'env Env) -> Converter<'env, 'env> {
         Converter { env, makers: &self.makers, bytes: Bytes::Text }
     }
 }

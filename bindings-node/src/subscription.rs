@@ -85,7 +85,7 @@ impl NativeEvents {
 
 /// Collect what is there. An end that follows items is left for the next call, which meets it again.
 pub(crate) fn batch<'env>(
-    converter: Converter<'env>,
+    converter: Converter<'env, 'env>,
     max: u32,
     mut next: impl FnMut() -> Result<Option<(Tree, usize)>>,
 ) -> Result<Array<'env>, Failure> {

@@ -21,16 +21,16 @@ pub(crate) enum Bytes {
 
 /// Makes JavaScript values.
 #[derive(Clone, Copy)]
-pub(crate) struct Converter<'env> {
+pub(crate) struct Converter<'env, 'm> {
     pub(crate) env: &'env Env,
-    pub(crate) makers: &'env Makers,
+    pub(crate) makers: &'m Makers,
     pub(crate) bytes: Bytes,
 }
 
 /// The largest integer that a JavaScript number holds exactly.
 const SAFE: i64 = (1 << 53) - 1;
 
-impl<'env> Converter<'env> {
+impl<'env> Converter<'env, '_> {
     pub(crate) fn reply(&self, value: Value) -> napi::Result<Unknown<'env>> {
         match value {
             Value::Nil => self.put(Null),

@@ -33,9 +33,9 @@ describe('what is wrong before anything is dialled', () => {
     ['', /position 0/],
     ['localhost:6379', /position 0/],
     ['http://h/m', /unknown scheme/],
-    ['redis+sentinel://', /host is missing, at position 17/],
+    ['redis+sentinel://', /host is missing \(host at position 17\)/],
     ['redis+sentinel://s1', /master name is missing.*at position 19/],
-    ['redis+sentinel://s1/m/1/2', /segment too many, at position 23/],
+    ['redis+sentinel://s1/m/1/2', /segment too many \(path at position 23\)/],
     ['redis+sentinel://s1:port/m', /port/],
     ['redis+sentinel://s1/m%zz', /hexadecimal/],
   ];

@@ -133,7 +133,18 @@ fn configure(url: &Bound<'_, PyAny>, options: &Bound<'_, PyDict>) -> PyResult<Co
     if config.options().client_name.is_empty() {
         config.set("client_name", format!("standfast:python:{VERSION}")).or_raise(py)?;
     }
+    config.check().or_raise(py)?;
     Ok(config)
+}
+
+/// What a URL and options say, without connecting.
+#[pyfunction]
+pub(crate) fn parse_url<'py>(
+    py: Python<'py>,
+    url: &Bound<'py, PyAny>,
+    options: &Bound<'py, PyDict>,
+) -> PyResult<Bound<'py, PyAny>> {
+    boundary(py, || report(py, configure(url, options)?.describe()))
 }
 
 /// Sets options by name. `None` leaves an option as it is, but its name must exist.

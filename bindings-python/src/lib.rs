@@ -15,7 +15,7 @@ mod waiting;
 #[pyo3::pymodule(gil_used = false)]
 mod _native {
     #[pymodule_export]
-    use crate::client::{Client, option_table};
+    use crate::client::{Client, option_table, parse_url};
     #[pymodule_export]
     use crate::errors::{error_table, panic_for_test};
     #[pymodule_export]

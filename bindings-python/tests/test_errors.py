@@ -239,8 +239,8 @@ def test_a_subscription_whose_confirmation_does_not_come_in_time(face: Face) -> 
     client = face.connect(NOBODY, connect="background")
     subscription = client.subscribe("errors:c")
     error = failure(lambda: subscription.ready(0.2))
-    assert error.code == ErrorCode.SUBSCRIBE_FAILED
-    assert isinstance(error, standfast.SubscriptionError)
+    assert error.code == ErrorCode.TIMEOUT
+    assert isinstance(error, standfast.NetworkTimeoutError) and error.phase == "discovering"
     assert "127.0.0.1:1" in error.message, "it says why"
     assert subscription.next(0) is None
     assert subscription.next(0.05) is None

@@ -47,8 +47,9 @@ impl Client {
     /// Make a client and return at once; it connects in the background.
     ///
     /// # Errors
-    /// [`ErrorKind::Internal`] when the system has no thread or descriptor left.
+    /// Those of [`Config::check`]; [`ErrorKind::Internal`] when the system has no thread or descriptor left.
     pub fn open(config: Config) -> Result<Client> {
+        config.check()?;
         let process = Process::current()?;
         let runtime = process.handle()?.clone();
         let shared = Arc::new(Shared::new(config, runtime.clone()));

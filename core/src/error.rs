@@ -35,7 +35,7 @@ impl Retry {
 }
 
 macro_rules! error_table {
-    ($( $(#[$doc:meta])* $code:literal $name:ident $retry:ident; )*) => {
+    ($( $(#[$doc:meta])* $code:literal $name:ident $retry:ident $remedy:literal; )*) => {
         /// The kind of an [`Error`]: a stable number, a name and an advice.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
@@ -56,6 +56,11 @@ macro_rules! error_table {
             const fn usual_retry(self) -> Retry {
                 match self { $( ErrorKind::$name => Retry::$retry, )* }
             }
+
+            /// What to do about it.
+            pub const fn remedy(self) -> &'static str {
+                match self { $( ErrorKind::$name => $remedy, )* }
+            }
         }
     };
 }
@@ -63,85 +68,125 @@ macro_rules! error_table {
 // Retired numbers stay here as comments and are never given out again. (None yet.)
 error_table! {
     /// An argument that must not be NULL is NULL.
-    101 NullArgument Never;
+    101 NullArgument Never
+        "Pass a value.";
     /// An argument has a value that the call does not take.
-    102 InvalidArgument Never;
+    102 InvalidArgument Never
+        "Correct the argument that the message names.";
     /// The handle was freed, never existed, or is of another type.
-    103 InvalidHandle Never;
+    103 InvalidHandle Never
+        "Use a handle only between its making and its freeing, and with the functions of its own type.";
     /// The client, subscription or queue was closed by the user.
-    104 Closed Never;
+    104 Closed Never
+        "Make a new client or subscription; the old one does not come back.";
     /// The call would wait for itself.
-    105 WouldDeadlock Never;
+    105 WouldDeadlock Never
+        "Make this call on another thread than the one that the call waits for.";
     /// The handle was made before `fork()` and is used in the child.
-    106 Forked Never;
+    106 Forked Never
+        "Make a new client in the child process.";
     /// The URL cannot be understood.
-    201 InvalidUrl Never;
+    201 InvalidUrl Never
+        "Correct the URL at the position that the message names; what is special in a password is written %XX.";
     /// An option has a value that it does not take.
-    202 InvalidOption Never;
+    202 InvalidOption Never
+        "Give the option a value that it takes; the list of options says which.";
     /// There is no option of this name.
-    203 UnknownOption Never;
+    203 UnknownOption Never
+        "Correct the name; the message proposes the nearest one.";
     /// No sentinel could be asked.
-    301 SentinelsUnreachable Later;
+    301 SentinelsUnreachable Later
+        "See in the causes how far each sentinel was reached: name, port, firewall, or nothing runs there.";
     /// Every sentinel that answered says that it does not know this master name.
-    302 UnknownMaster Later;
+    302 UnknownMaster Later
+        "Compare the master name with `sentinel monitor` in the sentinels' configuration.";
     /// What answers at the address is not a sentinel.
-    303 NotASentinel Later;
+    303 NotASentinel Later
+        "Give the sentinels' own port (usually 26379), not that of a data node, and no other program's.";
     /// The node does not say that it is the master.
-    304 NotMaster Later;
+    304 NotMaster Later
+        "In sentinel mode wait: a failover is under way. In direct mode give the address of the master; a cluster, or a sentinel's port, cannot be used there.";
     /// No replica fits the request.
-    305 NoReplica Later;
+    305 NoReplica Later
+        "Wait for a replica, or let reads go to the master.";
     /// Fewer sentinels answered than the policy asks for.
-    306 NoQuorum Later;
+    306 NoQuorum Later
+        "See in the causes which sentinels do not answer, or accept the word of a minority.";
     /// There is no master yet, and the policy is not to wait for one.
-    307 NotReady Later;
+    307 NotReady Later
+        "Try again later, or use `when_unavailable=wait`.";
     /// No connection to the node could be made.
-    401 ConnectFailed Later;
+    401 ConnectFailed Later
+        "See in the causes whether the address that the sentinels announce can be reached from here; behind NAT or in containers it often cannot (`sentinel announce-ip`, `replica-announce-ip`). The server may also be full (`maxclients`) or in protected mode.";
     /// The deadline passed; the command was certainly not executed, or it only reads.
-    402 Timeout Now;
+    402 Timeout Now
+        "Try again, or allow more time; the phase says what it was spent on.";
     /// The connection was lost; the command was certainly not executed.
-    403 Disconnected Now;
+    403 Disconnected Now
+        "Try again.";
     /// The connection was lost, the master switched or the deadline passed after the command was sent.
-    404 MaybeExecuted IfIdempotent;
+    404 MaybeExecuted IfIdempotent
+        "Find out whether it was executed before trying again, or try again if twice is as good as once.";
     /// The TLS handshake failed.
-    405 TlsFailed Never;
+    405 TlsFailed Never
+        "Check certificates, names and whether the port speaks TLS.";
     /// Too many commands, or too many bytes, are waiting.
-    406 QueueFull Later;
+    406 QueueFull Later
+        "Send less at once, or raise `max_pending` or `max_pending_bytes`.";
     /// Fewer replicas than asked for confirmed the write.
-    407 NotReplicated Later;
+    407 NotReplicated Later
+        "Treat the write as one that may be lost in a failover; write it again if twice is as good as once.";
     /// The caller gave the command up; it was certainly not executed.
-    408 Cancelled Never;
+    408 Cancelled Never
+        "Nothing: it was your own wish.";
     /// The peer sent what is not RESP, or more of it than the bounds allow.
-    409 Protocol Later;
+    409 Protocol Later
+        "Check what listens at the address, or raise `max_reply_bytes` or `max_reply_depth`.";
     /// The master asks for a password.
-    501 MasterAuthRequired Never;
+    501 MasterAuthRequired Never
+        "Give the password of the data nodes: `:password@` or `user:password@` in the URL, or the option `password`.";
     /// The master refuses the password.
-    502 MasterAuthFailed Never;
+    502 MasterAuthFailed Never
+        "Correct user and password of the data nodes.";
     /// The sentinels ask for a password.
-    503 SentinelAuthRequired Never;
+    503 SentinelAuthRequired Never
+        "Give the password of the sentinels: the option `sentinel_password`, or `sentinel_auth=same` if it is that of the data nodes.";
     /// The sentinels refuse the password.
-    504 SentinelAuthFailed Never;
+    504 SentinelAuthFailed Never
+        "Correct `sentinel_username` and `sentinel_password`; with `sentinel_auth=same`, the sentinels have another one than the data nodes.";
     /// A password was sent to a server that has none.
-    505 AuthNotExpected Never;
+    505 AuthNotExpected Never
+        "Leave the password away, or set one on the server; the cause names the server.";
     /// The user may not do this.
-    506 NoPermission Never;
+    506 NoPermission Never
+        "Give the user the right that the message names, or use another user.";
     /// The server answered the command with an error of its own.
-    507 ReplyError Never;
+    507 ReplyError Never
+        "Correct the command; server code and text say what is wrong.";
     /// A watched key changed, or the watch was lost; the transaction did nothing.
-    508 TransactionAborted Now;
+    508 TransactionAborted Now
+        "Read again what was watched, and try again.";
     /// The server refused the command until the deadline (READONLY, LOADING, ...); it was not executed.
-    509 Unavailable Later;
+    509 Unavailable Later
+        "Try again later; the server code says what the server is waiting for.";
     /// The subscription could not be made.
-    601 SubscribeFailed Later;
+    601 SubscribeFailed Later
+        "Check channel names and the user's rights on channels.";
     /// The subscription's queue overflowed and its policy is to close.
-    602 Overflow Never;
+    602 Overflow Never
+        "Read faster, or raise `subscription_items` or `subscription_bytes`, or let `overflow` drop messages.";
     /// There is nothing more to read: the subscription was closed.
-    603 EndOfStream Never;
+    603 EndOfStream Never
+        "Stop reading.";
     /// The lock is not held by this token.
-    604 LockNotHeld Never;
+    604 LockNotHeld Never
+        "Stop doing what the lock protects; take it again.";
     /// A panic was caught: this is a bug in Standfast.
-    901 Panic Never;
+    901 Panic Never
+        "Report it, with the version and what was called.";
     /// An invariant does not hold: this is a bug in Standfast.
-    902 Internal Never;
+    902 Internal Never
+        "Report it, with the version and what was called.";
 }
 
 impl ErrorKind {
@@ -169,11 +214,12 @@ impl ErrorKind {
     }
 
     /// Mistakes in the configuration, as far as a server can tell: `connect` reports them at once when every sentinel that
-    /// answers agrees, instead of trying for ever.
+    /// answers sees one, instead of trying for ever.
     pub(crate) const fn is_configuration(self) -> bool {
         matches!(
             self,
-            ErrorKind::UnknownMaster
+            ErrorKind::InvalidOption
+                | ErrorKind::UnknownMaster
                 | ErrorKind::NotASentinel
                 | ErrorKind::MasterAuthRequired
                 | ErrorKind::MasterAuthFailed
@@ -361,10 +407,15 @@ impl Error {
         self
     }
 
-    /// Before the first success a mistake in the configuration does not heal by itself.
-    pub(crate) fn never_retry(mut self) -> Error {
+    /// Before the first success a mistake in the configuration does not heal by itself: `connect` fails at once.
+    pub(crate) fn mistake(mut self) -> Error {
         self.0.retry = Retry::Never;
         self
+    }
+
+    /// Whether waiting is of no use.
+    pub(crate) fn is_mistake(&self) -> bool {
+        self.0.retry == Retry::Never
     }
 
     /// The kind.

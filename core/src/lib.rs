@@ -34,8 +34,8 @@ pub use client::{Client, Timeout};
 pub use command::Request;
 pub use completion::{Completion, Queue};
 pub use config::{
-    Config, ConnectPolicy, Credentials, HostPort, MinorityPolicy, Mode, OptionKind, OptionSpec, OptionValue, Options,
-    OverflowPolicy, ProtocolPolicy, Secret, UnavailablePolicy,
+    Config, ConnectPolicy, Credentials, HostPort, MinorityPolicy, Mode, OptionKind, OptionScope, OptionSpec,
+    OptionValue, Options, OverflowPolicy, ProtocolPolicy, Secret, UnavailablePolicy,
 };
 pub use error::{Cause, Error, ErrorKind, Phase, Result, Retry, Step};
 pub use event::{Event, EventKind, Events};

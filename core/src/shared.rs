@@ -177,7 +177,7 @@ impl Shared {
             ClientState::NoMaster => None,
             ClientState::Connecting => {
                 let failure = lock(&self.failure).clone()?;
-                failure.kind().is_configuration().then(|| Err(failure.never_retry()))
+                failure.is_mistake().then_some(Err(failure))
             }
         }
     }
@@ -186,7 +186,13 @@ impl Shared {
     pub(crate) fn not_connected(&self, after: Duration) -> Error {
         // Not in the head of a match: its lock would still be held when the reason is looked up.
         let failure = lock(&self.failure).clone();
-        failure.unwrap_or_else(|| Error::timeout(Phase::Discovering, after, self.why_waiting(Phase::Discovering)))
+        match failure {
+            Some(failure) if failure.kind() != ErrorKind::Timeout => failure,
+            Some(silence) => {
+                Error::timeout(Phase::Discovering, after, silence.message()).with_causes(silence.causes().to_vec())
+            }
+            None => Error::timeout(Phase::Discovering, after, self.why_waiting(Phase::Discovering)),
+        }
     }
 
     /// The policy is not to wait for a master.
@@ -216,7 +222,7 @@ impl Shared {
     pub(crate) fn doubt(&self, generation: u64, error: &Error) -> bool {
         match error.kind() {
             ErrorKind::NotMaster => self.doubt_role(generation),
-            kind if kind.is_configuration() || kind == ErrorKind::InvalidOption => return false,
+            kind if kind.is_configuration() => return false,
             _ => {}
         }
         true

@@ -7,53 +7,11 @@ using System.Collections.Generic;
 
 namespace Standfast
 {
-    /// <summary>Options beside those in the URL.</summary>
+    /// <summary>Options beside those in the URL, which go before them. The properties are generated from the core's list.</summary>
     /// <example><c>new ClientOptions { CommandTimeout = TimeSpan.FromSeconds(1), ["when_unavailable"] = "fail" }</c></example>
-    public sealed class ClientOptions : IEnumerable<KeyValuePair<string, object>>
+    public sealed partial class ClientOptions : IEnumerable<KeyValuePair<string, object>>
     {
         private readonly List<KeyValuePair<string, object>> values = new List<KeyValuePair<string, object>>();
-
-        /// <summary>How long Connect waits for the first master.</summary>
-        public TimeSpan ConnectDeadline
-        {
-            set { this["connect_deadline"] = value; }
-        }
-
-        /// <summary>Time for a command, from the call to its reply.</summary>
-        public TimeSpan CommandTimeout
-        {
-            set { this["command_timeout"] = value; }
-        }
-
-        /// <summary>The user on the data nodes.</summary>
-        public string Username
-        {
-            set { this["username"] = value; }
-        }
-
-        /// <summary>The password on the data nodes.</summary>
-        public string Password
-        {
-            set { this["password"] = value; }
-        }
-
-        /// <summary>The user on the sentinels.</summary>
-        public string SentinelUsername
-        {
-            set { this["sentinel_username"] = value; }
-        }
-
-        /// <summary>The password on the sentinels.</summary>
-        public string SentinelPassword
-        {
-            set { this["sentinel_password"] = value; }
-        }
-
-        /// <summary>The name that servers show in CLIENT LIST.</summary>
-        public string ClientName
-        {
-            set { this["client_name"] = value; }
-        }
 
         /// <summary>An option by its name, "command_timeout" or "CommandTimeout": text, a number, a bool or a TimeSpan.</summary>
         public object this[string name]
@@ -65,6 +23,19 @@ namespace Standfast
         public IEnumerator<KeyValuePair<string, object>> GetEnumerator() => values.GetEnumerator();
 
         IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+        /// <summary>Check a URL and options without connecting, and show what they say: a map with "mode", "hosts", "master", "db",
+        /// "username", "password" ("***" or nil), "sentinel_username", "sentinel_password", "sentinel_auth" and "options" by name;
+        /// lengths of time are microseconds.</summary>
+        public static Value ParseUrl(string url, ClientOptions options = null)
+        {
+            using (var native = Open(url, options))
+            {
+                ReplyHandle report;
+                StandfastException.Check(NativeMethods.standfast_options_describe(native, out report));
+                return report.Take();
+            }
+        }
 
         /// <summary>The options of the library for a URL and these.</summary>
         internal static OptionsHandle Open(string url, ClientOptions options)

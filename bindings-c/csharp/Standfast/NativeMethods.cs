@@ -78,6 +78,9 @@ namespace Standfast
         internal static extern int standfast_options_set(OptionsHandle options, byte[] name, byte[] value);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_options_describe(OptionsHandle options, out ReplyHandle report);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int standfast_options_set_language(OptionsHandle options, byte[] language);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]

@@ -28,6 +28,9 @@ internal sealed class JsonFile
         return new JsonFile(System.IO.File.ReadAllText(Path.Combine(folder.FullName, path))).Value();
     }
 
+    /// <summary>A line of a program of this tree.</summary>
+    internal static object Read(string text) => new Json(text).Value();
+
     private object Value()
     {
         Skip();

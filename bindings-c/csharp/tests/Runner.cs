@@ -1,6 +1,7 @@
 // Runs every test: public static methods of classes whose name ends in Tests, those with a Lab parameter against real servers.
 // Prints "ok NAME" or "FAILED NAME", at the end "N passed, N failed"; the exit status says whether all passed. A test that
-// does not end is a failure. Names as arguments select tests; "leave HOW URL" is a program that one test starts.
+// does not end is a failure. Names as arguments select tests; "leave HOW URL" and "parse URL" are programs that
+// tests start.
 
 using System;
 using System.Diagnostics;
@@ -17,6 +18,10 @@ internal static class Runner
         if (names.Length == 3 && names[0] == "leave")
         {
             return LifetimeTests.Leave(names[1], names[2]);
+        }
+        if (names.Length == 2 && names[0] == "parse")
+        {
+            return VectorTests.Parse(names[1]);
         }
         var tests = typeof(Runner).Assembly.GetTypes()
             .Where(type => type.Name.EndsWith("Tests", StringComparison.Ordinal))

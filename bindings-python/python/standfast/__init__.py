@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _native
 from ._arguments import Argument, Name
-from ._client import Client, connect
+from ._client import Client, connect, parse_url
 from ._errors import (
     Cause,
     ConfigurationError,
@@ -68,6 +68,7 @@ __all__ = [
     "connect",
     "log_to",
     "logs",
+    "parse_url",
 ]
 
 # The last one runs first: the clients are closed, then their last records are forwarded.

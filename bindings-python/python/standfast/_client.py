@@ -166,7 +166,8 @@ def connect(url: str, *, decode: bool = False, **options: Unpack[Options]) -> Cl
 
     Args:
         url: ``redis+sentinel://[user:password@]host[:port][,host...]/master[/db][?option=value&...]``, or
-            ``redis://host[:port][,host...][/db]`` without sentinels.
+            ``redis://host[:port][,host...][/db]`` without sentinels. ``env:`` takes the URL from the environment variable
+            ``STANDFAST_URL``, and options from ``STANDFAST_COMMAND_TIMEOUT`` and so on.
         decode: Whether strings become ``str`` instead of ``bytes``.
         **options: The same options as in the URL, by name; lengths of time are seconds.
 
@@ -176,3 +177,20 @@ def connect(url: str, *, decode: bool = False, **options: Unpack[Options]) -> Cl
         ServerError: A password is wrong or missing.
     """
     return Client(_native.Client.connect(url, dict(options)), decode)
+
+
+def parse_url(url: str, **options: Unpack[Options]) -> dict[str, Any]:
+    """Check a URL and options without connecting, and show what they say.
+
+    Args:
+        url: As for :func:`connect`.
+        **options: As for :func:`connect`.
+
+    Returns:
+        ``mode`` (``sentinel`` or ``direct``), ``hosts``, ``master``, ``db``, ``username``, ``password`` (``***`` or ``None``),
+        ``sentinel_username``, ``sentinel_password``, ``sentinel_auth``, and ``options`` by name, lengths of time in seconds.
+
+    Raises:
+        ConfigurationError: The URL or an option cannot be understood; the message names the part and its position.
+    """
+    return _native.parse_url(url, dict(options))

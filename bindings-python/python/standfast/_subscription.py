@@ -29,8 +29,8 @@ class Subscription(Generic[TextT]):
             timeout: Seconds; 0 looks only, ``None`` waits for ever.
 
         Raises:
-            SubscriptionError: ``SubscribeFailed`` when the server refused or the timeout passed, ``EndOfStream`` when the
-                subscription was closed.
+            SubscriptionError: ``SubscribeFailed`` when the server refused, ``EndOfStream`` when the subscription was closed.
+            NetworkTimeoutError: The timeout passed; the subscription goes on.
         """
         self._native.ready(timeout)
 

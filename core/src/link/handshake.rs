@@ -271,7 +271,10 @@ pub(crate) fn judge(hop: Hop, replies: &[Value]) -> Result<Hello> {
     let hello = match replies.first() {
         Some(Value::ServerError(error)) => return Err(refusal(hop, error.code(), error.details().unwrap_or_default())),
         Some(Value::Map(fields)) => fields,
-        _ => return Err(Error::new(ErrorKind::Protocol, "the answer to HELLO is not a map")),
+        _ => {
+            let kind = if hop == Hop::Sentinel { ErrorKind::NotASentinel } else { ErrorKind::Protocol };
+            return Err(Error::new(kind, "the answer to HELLO is not a map"));
+        }
     };
     let field = |name: &str| {
         hello.iter().find_map(|(key, value)| (text(key)? == name).then(|| text(value)).flatten()).unwrap_or_default()
@@ -381,6 +384,9 @@ mod tests {
         ] {
             assert_eq!(judge(hop, &[hello(mode, "master")]).unwrap_err().kind(), kind);
         }
+        // What does not even speak of a mode is no sentinel either.
+        assert_eq!(judge(Hop::Sentinel, &[Value::Okay]).unwrap_err().kind(), ErrorKind::NotASentinel);
+        assert_eq!(judge(Hop::Data, &[Value::Okay]).unwrap_err().kind(), ErrorKind::Protocol);
     }
 
     fn error(line: &str) -> Value {

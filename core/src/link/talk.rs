@@ -86,7 +86,8 @@ impl Talk {
                 Ok(stream) => {
                     let mut talk = Talk::over(stream, peer, &config.options);
                     let policy = config.options.protocol;
-                    let hello = talk.greet(&greeting, policy, until).await.map_err(|error| (Step::Auth, error))?;
+                    let db = if greeting.hop == Hop::Data { config.db } else { 0 };
+                    let hello = talk.greet(&greeting, policy, db, until).await.map_err(|error| (Step::Auth, error))?;
                     talk.redirects = hello.redirects;
                     return Ok((talk, hello));
                 }
@@ -108,8 +109,14 @@ impl Talk {
         }
     }
 
-    async fn greet(&mut self, greeting: &Greeting<'_>, policy: ProtocolPolicy, until: Instant) -> Result<Hello> {
-        let mut handshake = Handshake::new(greeting.hop, policy, greeting.credentials, greeting.name, 0);
+    async fn greet(
+        &mut self,
+        greeting: &Greeting<'_>,
+        policy: ProtocolPolicy,
+        db: u64,
+        until: Instant,
+    ) -> Result<Hello> {
+        let mut handshake = Handshake::new(greeting.hop, policy, greeting.credentials, greeting.name, db);
         loop {
             let (request, replies) = handshake.request();
             let values = self.ask(&request, replies, until).await.map_err(|error| match error.kind() {

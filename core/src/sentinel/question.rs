@@ -1,5 +1,7 @@
 //! What a sentinel is asked, and what its replies say together. Pure.
 
+use std::net::SocketAddr;
+
 use redis::Value;
 
 use super::reply::{self, Answer};
@@ -40,7 +42,7 @@ pub(super) fn about(master: &str) -> Vec<u8> {
 }
 
 /// The answer in the replies to [`about`]. Only the address is indispensable: the others may be forbidden.
-pub(super) fn answer(replies: &[Value], identity: Option<String>) -> Result<Answer> {
+pub(super) fn answer(replies: &[Value], identity: Option<String>, peer: SocketAddr) -> Result<Answer> {
     let [address, facts, replicas, sentinels] = replies else {
         return Err(Error::new(ErrorKind::Internal, "a question has four replies"));
     };
@@ -61,5 +63,6 @@ pub(super) fn answer(replies: &[Value], identity: Option<String>) -> Result<Answ
         replicas: reply::replicas(replicas),
         sentinels: reply::sentinels(sentinels),
         identity,
+        peer: Some(peer),
     })
 }

@@ -1,5 +1,7 @@
 //! What a sentinel says, read from its replies and events. Pure.
 
+use std::net::SocketAddr;
+
 use redis::Value;
 
 use crate::config::HostPort;
@@ -44,6 +46,8 @@ pub(crate) struct Answer {
     pub(crate) sentinels: Vec<PeerReport>,
     /// Who answers, if it says so.
     pub(crate) identity: Option<String>,
+    /// The address of the sentinel that was really dialled.
+    pub(crate) peer: Option<SocketAddr>,
 }
 
 impl Answer {

@@ -289,31 +289,31 @@ impl Topology {
         self.master.as_ref().filter(|_| self.usable).map(|master| &master.node)
     }
 
-    /// Before the first success: what is wrong, once everybody who could know has been heard.
+    /// Before the first success: what is wrong, as far as it is known.
     pub(crate) fn failure(&self) -> Option<Error> {
         if self.generation > 0 {
             return None;
         }
-        let nodes: Vec<Cause> = self.node_causes.values().cloned().collect();
-        match &self.source {
-            Source::Hosts(hosts) => (nodes.len() == hosts.len()).then(|| diagnosis::of_nodes(nodes)),
+        Some(match &self.source {
+            Source::Hosts(hosts) => diagnosis::of_hosts(hosts, &self.node_causes),
             Source::Sentinels { seeds, master } => {
-                let heard: Option<Vec<Heard>> = seeds
+                let heard: Vec<Heard> = seeds
                     .iter()
                     .zip(self.sentinels.values())
                     .map(|(seed, opinion)| match (&opinion.answer, &opinion.failure) {
-                        (Some(answer), _) => Some(Heard::Answer { seed, knows: answer.master.is_some() }),
-                        (None, Some(cause)) => Some(Heard::Failure(cause)),
-                        (None, None) => None,
+                        (Some(answer), _) => Heard::Answer { seed, answer },
+                        (None, Some(cause)) => Heard::Failure(cause),
+                        (None, None) => Heard::Silence(seed),
                     })
                     .collect();
-                let heard = heard?;
-                if !self.has_quorum() && heard.iter().any(|heard| matches!(heard, Heard::Answer { knows: true, .. })) {
-                    return Some(diagnosis::of_minority(&heard, self.sentinels.len()));
+                let heard_all = !heard.iter().any(Heard::is_silence);
+                if heard_all && !self.has_quorum() && heard.iter().any(Heard::names_a_master) {
+                    diagnosis::of_minority(&heard, self.sentinels.len())
+                } else {
+                    diagnosis::of_sentinels(master, &heard, &self.node_causes)
                 }
-                diagnosis::of_sentinels(master, &heard, nodes)
             }
-        }
+        })
     }
 
     fn is_current(&self, node: &HostPort) -> bool {

@@ -291,27 +291,40 @@ fn an_answer_that_suspends_the_master_is_followed_by_the_next_question() {
 fn what_is_wrong_is_told_when_everybody_was_heard() {
     let failed = |sentinel, kind| Input::SentinelFailed { sentinel, cause: cause(kind) };
     for (inputs, expected) in [
-        (vec![failed(0, ErrorKind::ConnectFailed)], None),
+        (vec![failed(0, ErrorKind::ConnectFailed)], (ErrorKind::Timeout, false)),
+        (vec![failed(0, ErrorKind::NotASentinel)], (ErrorKind::Timeout, false)),
         (
             vec![failed(0, ErrorKind::ConnectFailed), failed(1, ErrorKind::ConnectFailed)],
-            Some(ErrorKind::SentinelsUnreachable),
+            (ErrorKind::SentinelsUnreachable, false),
         ),
-        (vec![failed(0, ErrorKind::ConnectFailed), failed(1, ErrorKind::NotASentinel)], Some(ErrorKind::NotASentinel)),
+        (
+            vec![failed(0, ErrorKind::ConnectFailed), failed(1, ErrorKind::NotASentinel)],
+            (ErrorKind::NotASentinel, true),
+        ),
         (
             vec![failed(0, ErrorKind::SentinelAuthFailed), failed(1, ErrorKind::NotASentinel)],
-            Some(ErrorKind::SentinelsUnreachable),
+            (ErrorKind::SentinelAuthFailed, true),
         ),
         (
             vec![failed(0, ErrorKind::ConnectFailed), Input::Answered { sentinel: 1, answer: answer(None, 0) }],
-            Some(ErrorKind::UnknownMaster),
+            (ErrorKind::UnknownMaster, true),
         ),
+        (vec![answered(0, 1, 5), answered(1, 1, 5)], (ErrorKind::Timeout, false)),
         (
             vec![
                 answered(0, 1, 5),
                 answered(1, 1, 5),
                 Input::ProbeFailed { node: node(1), cause: cause(ErrorKind::MasterAuthRequired) },
             ],
-            Some(ErrorKind::MasterAuthRequired),
+            (ErrorKind::MasterAuthRequired, true),
+        ),
+        (
+            vec![
+                answered(0, 1, 5),
+                failed(1, ErrorKind::NotASentinel),
+                Input::ProbeFailed { node: node(1), cause: cause(ErrorKind::ConnectFailed) },
+            ],
+            (ErrorKind::ConnectFailed, false),
         ),
     ] {
         let mut topology = Topology::new(policy(), seeds(2));
@@ -319,7 +332,9 @@ fn what_is_wrong_is_told_when_everybody_was_heard() {
         for input in inputs.clone() {
             topology.step(MS, input);
         }
-        assert_eq!(topology.failure().map(|error| error.kind()), expected, "{inputs:?}");
+        let error = topology.failure().unwrap();
+        assert_eq!((error.kind(), error.is_mistake()), expected, "{inputs:?}");
+        assert!(error.causes().len() >= 2, "every sentinel has its line: {error}");
     }
 }
 

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use crate::bell::{Bell, Interrupt, Waited};
 use crate::client::ClientHandle;
-use crate::config::{OptionValue, Options, OverflowPolicy};
-use crate::error::{Error, ErrorKind, Result};
+use crate::config::{Config, OptionValue, Options, OverflowPolicy};
+use crate::error::{Error, ErrorKind, Phase, Result};
 
 pub(crate) use desired::{Hub, Interruption};
 pub use item::{Dropped, Gap, Item, Message};
@@ -91,6 +91,8 @@ impl Channels {
             "subscription_items" => self.items = Some(options.subscription_items),
             "subscription_bytes" => self.bytes = Some(options.subscription_bytes),
             "overflow" => self.overflow = Some(options.overflow),
+            // Of a later version, and at its default.
+            _ if Config::is_for_subscriptions(name) => {}
             _ => {
                 return Err(Error::new(
                     ErrorKind::UnknownOption,
@@ -134,8 +136,9 @@ impl Subscription {
     /// Wait until the server has confirmed every channel and pattern.
     ///
     /// # Errors
-    /// [`ErrorKind::SubscribeFailed`] when the server refuses, or has not confirmed within `command_timeout`;
-    /// [`ErrorKind::EndOfStream`] when the subscription is closed.
+    /// [`ErrorKind::SubscribeFailed`] when the server refuses; [`ErrorKind::Timeout`] when it has not confirmed within
+    /// `command_timeout` (the subscription goes on: wait again, or close it); [`ErrorKind::EndOfStream`] when the
+    /// subscription is closed.
     pub async fn ready(&self) -> Result<()> {
         let limit = self.inner.client.shared().config.options.command_timeout;
         self.ready_within(Some(limit)).await
@@ -170,11 +173,12 @@ impl Subscription {
 
     fn not_confirmed(&self, after: Duration) -> Error {
         let shared = self.inner.client.shared();
-        let why = shared.why_waiting(shared.gate.load().phase());
-        Error::new(
-            ErrorKind::SubscribeFailed,
-            format!("the server has not confirmed the subscription within {} ms: {why}", after.as_millis()),
-        )
+        // The server refused nothing; the wait is over, and the subscription goes on.
+        let phase = match shared.gate.load().phase() {
+            Phase::Pending => Phase::Reply,
+            phase => phase,
+        };
+        Error::timeout(phase, after, format!("the subscription is not confirmed: {}", shared.why_waiting(phase)))
     }
 
     /// The next item, if there is one.

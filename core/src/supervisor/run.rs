@@ -105,6 +105,7 @@ impl Supervisor {
         }
         let actions = self.topology.start(self.now());
         self.act(actions);
+        self.publish_failure();
         let mut sweep = tokio::time::interval(SWEEP);
         loop {
             let tick = self.topology.next_tick().map(|at| self.origin + at);

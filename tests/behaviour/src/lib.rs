@@ -85,6 +85,20 @@ pub fn follows(client: &Client, master: SocketAddr) {
     assert_eq!(client.status().master.map(|used| used.port), Some(master.port()));
 }
 
+/// Wait until the client uses whatever master the sentinels name, one that is not `dead`, and show that it does. On a busy machine Sentinel may
+/// go on to a third node by itself.
+///
+/// # Panics
+/// After [`LIMIT`], or if no write succeeds then.
+pub fn has_left(client: &Client, lab: &Lab, dead: SocketAddr) {
+    until("the client uses the master that the sentinels name", || {
+        let master = lab.master().ok().filter(|master| *master != dead)?;
+        let status = client.status();
+        (status.state == ClientState::Ready && status.master?.port == master.port()).then_some(())
+    });
+    run(client, "SET left 1").expect("a write succeeds");
+}
+
 /// How long ago this moment of the lab's clock was.
 pub fn since(at_us: i64) -> Duration {
     Duration::from_micros(u64::try_from(standfast_lab::now_us() - at_us).unwrap_or_default())
@@ -121,6 +135,13 @@ pub fn raw(lab: &Lab, addr: SocketAddr) -> Raw {
 pub fn nowhere() -> SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("its address")
+}
+
+/// How much memory this process has, in KiB.
+pub fn memory() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").expect("/proc is there");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it says");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
 }
 
 /// How many threads and descriptors this process has.

@@ -3,9 +3,10 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use standfast::{Client, ClientState, Config, ErrorKind, Phase, Step, Value};
-use standfast_behaviour::{client, connect, lab, nowhere, raw, run, sentinel_url, until, with};
+use standfast::{Client, ClientState, Config, ErrorKind, Phase, Step, Timeout, Value};
+use standfast_behaviour::{LIMIT, client, connect, lab, nowhere, raw, run, run_within, sentinel_url, until, with};
 use standfast_lab::{Lab, LabOptions};
+use standfast_vectors::servers::{black_hole, stand_in};
 
 #[test]
 fn the_master_is_found_through_the_sentinels() {
@@ -151,6 +152,65 @@ fn a_server_that_accepts_and_says_nothing_costs_no_more_than_the_deadline() {
     assert!(started.elapsed() < Duration::from_millis(750), "{:?}", started.elapsed());
 }
 
+/// R54 for connect: whatever hangs, the call ends at its deadline, and not much later.
+#[test]
+fn connecting_ends_at_its_deadline_whatever_hangs() {
+    let lab = lab();
+    let (hole, _held, _listener) = black_hole();
+    let silent = stand_in(b"");
+    for sentinel in lab.sentinel_addrs() {
+        for (name, node) in [("swallowed", hole), ("silent", silent)] {
+            let monitor = ["SENTINEL", "MONITOR", name, "127.0.0.1", &node.port().to_string(), "3"];
+            raw(&lab, *sentinel).command(&monitor).unwrap().into_result().unwrap();
+        }
+    }
+    let long = "sentinel_timeout=30s&connect_timeout=30s&connect_deadline=300ms";
+    for (what, url) in [
+        ("TCP to a sentinel", sentinel_url(&[hole], "mymaster")),
+        ("HELLO to a sentinel", sentinel_url(&[silent], "mymaster")),
+        ("TCP to a node", format!("redis://{hole}")),
+        ("HELLO to a node", format!("redis://{silent}")),
+        ("TCP to the node that is named", sentinel_url(lab.sentinel_addrs(), "swallowed")),
+        ("HELLO to the node that is named", sentinel_url(lab.sentinel_addrs(), "silent")),
+    ] {
+        let started = Instant::now();
+        let error = connect(&with(&url, long)).unwrap_err();
+        let took = started.elapsed();
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{what}: {error}");
+        assert!(!error.causes().is_empty(), "{what}: {error}");
+        assert!(took >= Duration::from_millis(300) && took < Duration::from_millis(350), "{what}: {took:?}");
+    }
+}
+
+/// Both ways of connecting, begun while nothing runs at the addresses.
+#[test]
+fn a_client_that_is_older_than_its_servers_finds_them() {
+    let lab = lab();
+    let servers: Vec<_> = lab.sentinel_addrs().iter().chain(lab.node_addrs()).copied().collect();
+    for server in &servers {
+        lab.kill(*server).unwrap();
+    }
+    let background = client(&lab, "connect=background");
+    assert_eq!(background.status().state, ClientState::Connecting);
+    let failing = client(&lab, "connect=background&when_unavailable=fail");
+    assert_eq!(run(&failing, "PING").unwrap_err().kind(), ErrorKind::NotReady);
+    let url = lab.url();
+    let waiting = std::thread::spawn(move || connect(&with(&url, "connect_deadline=30s")));
+    let command = {
+        let background = background.clone();
+        std::thread::spawn(move || run_within(&background, "SET older 1", Timeout::After(LIMIT)))
+    };
+    until("the command waits", || (background.status().pending == 1).then_some(()));
+    assert!(!waiting.is_finished() && !command.is_finished());
+    for server in &servers {
+        lab.restart(*server).unwrap();
+    }
+    assert_eq!(command.join().unwrap().unwrap(), Value::Okay);
+    let waiting = waiting.join().unwrap().unwrap();
+    assert_eq!(run(&waiting, "GET older").unwrap(), Value::BulkString(b"1".to_vec()));
+    until("the third is ready, too", || run(&failing, "GET older").ok());
+}
+
 #[test]
 fn direct_mode_needs_no_sentinel() {
     let lab = lab();
@@ -177,11 +237,11 @@ fn a_client_may_be_opened_before_any_server_exists() {
 }
 
 #[test]
-fn a_database_that_does_not_exist_is_an_error_of_the_command() {
+fn a_database_that_does_not_exist_is_an_error_at_once() {
     let lab = lab();
-    let client = connect(&sentinel_url(lab.sentinel_addrs(), "mymaster/999")).unwrap();
-    let error = run(&client, "GET k").unwrap_err();
+    let error = connect(&sentinel_url(lab.sentinel_addrs(), "mymaster/999")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidOption, "{error}");
+    assert_eq!(error.retry().as_str(), "never");
 }
 
 /// The text of the error was looked up under the lock that it needs: the caller waited for ever.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use standfast::{Channels, Client, ErrorKind, Item, OverflowPolicy, Subscription};
+use standfast::{Channels, Client, ErrorKind, Item, OverflowPolicy, Phase, Subscription};
 use standfast_behaviour::{LIMIT, client, lab, raw, until};
 use standfast_lab::Lab;
 
@@ -172,7 +172,8 @@ fn ready_does_not_wait_for_ever() {
             .unwrap();
     let subscription = client.subscribe(Channels::new(["x"])).unwrap();
     let error = subscription.ready_blocking(Some(Duration::from_millis(100)), None).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::SubscribeFailed, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+    assert_eq!(error.phase(), Some(Phase::Discovering));
     assert!(subscription.next_blocking(Some(Duration::ZERO), None).unwrap().is_none());
     assert_eq!(client.subscribe(Channels::default()).unwrap_err().kind(), ErrorKind::InvalidArgument);
 }

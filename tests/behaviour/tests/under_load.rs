@@ -97,7 +97,9 @@ fn goes(silent: bool, how: impl Fn(&Lab) -> Result<i64>) -> Story {
     nothing_is_missing_outside_the_gaps(&heard, &publisher.stop());
     let written = writer.stop();
     assert!(written.errors.iter().all(|name| *name == "MaybeExecuted"), "{:?}", written.errors);
-    assert!(written.errors.len() <= 1, "the one that was on its way: {:?}", written.errors);
+    // More than one switch if Sentinel went on by itself, as it does on a busy machine.
+    let switches = usize::try_from(client.status().generation - 1).unwrap();
+    assert!(written.errors.len() <= switches, "at each switch the one that was on its way: {:?}", written.errors);
     run(&client, "LPUSH something 1").unwrap();
     assert!(run(&client, "BLPOP something 1").is_ok(), "the next one works");
     println!("{late:?} after writable, {} acknowledged, {} errors", written.acknowledged.len(), written.errors.len());

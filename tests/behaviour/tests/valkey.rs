@@ -34,7 +34,8 @@ fn a_planned_failover_loses_nothing_and_reports_no_error() {
 fn the_death_of_the_master_is_followed() {
     let (lab, client, _, written) = goes(|lab| lab.kill(lab.master()?));
     assert!(written.errors.iter().all(|name| *name == "MaybeExecuted"), "{:?}", written.errors);
-    assert!(written.errors.len() <= 1, "the one that was on its way: {:?}", written.errors);
+    let switches = usize::try_from(client.status().generation - 1).unwrap();
+    assert!(written.errors.len() <= switches, "at each switch the one that was on its way: {:?}", written.errors);
     follows(&client, lab.heal().unwrap());
 }
 

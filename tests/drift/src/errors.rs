@@ -17,6 +17,8 @@ pub struct Kind {
     pub retry: &'static str,
     /// What it means.
     pub help: String,
+    /// What to do about it.
+    pub remedy: &'static str,
 }
 
 /// Core's table.
@@ -30,6 +32,7 @@ pub fn table() -> Vec<Kind> {
             category: kind.category(),
             retry: Error::new(*kind, "").retry().as_str(),
             help: help(&source, *kind),
+            remedy: kind.remedy(),
         })
         .collect()
 }
@@ -73,7 +76,7 @@ mod tests {
     #[test]
     fn every_kind_has_a_sentence() {
         for kind in table() {
-            assert!(kind.help.ends_with('.'), "{kind:?}");
+            assert!(kind.help.ends_with('.') && kind.remedy.ends_with('.'), "{kind:?}");
         }
     }
 }

@@ -5,6 +5,8 @@
 
 pub mod commands;
 pub mod errors;
+pub mod events;
+pub mod options;
 
 use std::{
     env, fs,
@@ -49,6 +51,14 @@ pub fn must_be(path: &str, expected: &str) {
     );
 }
 
+/// Fail unless a file has exactly this text between two lines of its own; with `UPDATE=1`, write it there.
+pub fn region_must_be(path: &str, begin: &str, end: &str, expected: &str) {
+    let text = read(path);
+    let (head, rest) = text.split_once(begin).unwrap_or_else(|| panic!("{path} has no line {begin:?}"));
+    let (_, tail) = rest.split_once(end).unwrap_or_else(|| panic!("{path} has no line {end:?} behind the first"));
+    must_be(path, &format!("{head}{begin}{expected}{end}{tail}"));
+}
+
 /// The files in a folder of the tree whose names end like this, sorted.
 pub fn files(folder: &str, end: &str) -> Vec<String> {
     let entries = fs::read_dir(root().join(folder)).unwrap_or_else(|error| panic!("{folder}: {error}"));
@@ -59,6 +69,21 @@ pub fn files(folder: &str, end: &str) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+/// The text of every Rust file below a folder.
+pub fn sources(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    entries
+        .flatten()
+        .flat_map(|entry| match entry.path() {
+            path if path.is_dir() => sources(&path),
+            path if path.extension().is_some_and(|end| end == "rs") => {
+                vec![fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))]
+            }
+            _ => Vec::new(),
+        })
+        .collect()
 }
 
 /// Split at `separators`, without empty parts.

@@ -1,8 +1,8 @@
 //! `tests/behaviour/scenarios.md` claims nothing that is not there: every test it names exists, under that name, in that file.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::collections::BTreeMap;
 
-use standfast_drift::{read, root};
+use standfast_drift::{read, root, sources};
 
 const LIST: &str = "tests/behaviour/scenarios.md";
 const LANGUAGES: [&str; 5] = ["rust", "c", "csharp", "python", "node"];
@@ -86,19 +86,6 @@ fn every_test_that_the_architecture_names_exists() {
         }
     }
     assert!(found > 10, "{found} tests: is the table read rightly?");
-}
-
-/// The text of every Rust file below a folder.
-fn sources(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    entries
-        .flatten()
-        .flat_map(|entry| match entry.path() {
-            path if path.is_dir() => sources(&path),
-            path if path.extension().is_some_and(|end| end == "rs") => vec![fs::read_to_string(path).unwrap()],
-            _ => Vec::new(),
-        })
-        .collect()
 }
 
 /// How a test of this name stands in its source.

@@ -10,7 +10,7 @@ mod writers;
 
 use std::{
     fs::File,
-    io::{BufRead, Write},
+    io::{self, BufRead, BufWriter, StdoutLock, Write},
     path::PathBuf,
     sync::Arc,
     time::Duration,
@@ -104,18 +104,18 @@ fn obey(rounds: &Rounds) -> Result<()> {
         match (words.next(), words.next(), words.next()) {
             (Some("round"), Some(key), Some(last)) => {
                 let last = last.parse().with_context(|| format!("LAST is a number, not {last}"))?;
-                print(&rounds.next(key.to_owned(), Some(last)))?;
+                told(|out| rounds.next(key.to_owned(), Some(last), out))?;
             }
             (Some("stop"), None, None) => break,
             _ => anyhow::bail!("`round KEY LAST` or `stop`, not `{line}`"),
         }
     }
-    print(&rounds.end())
+    told(|out| rounds.end(out))
 }
 
-fn print(records: &[u8]) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    out.write_all(records)?;
+fn told(tell: impl FnOnce(&mut BufWriter<StdoutLock<'_>>) -> io::Result<()>) -> Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    tell(&mut out)?;
     out.write_all(b"{\"done\":true}\n")?;
     out.flush().context("printing the records")
 }

@@ -1,7 +1,7 @@
 //! What happened between two words of the driver: the records of one round, and the change from one to the next under load.
 
 use std::{
-    io::Write,
+    io::{self, Write},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -17,13 +17,30 @@ const HUNG: Duration = Duration::from_secs(20);
 const OVERDUE: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
+/// Room for the writes of a round: 25 seconds of 5 000 a second. It is there from the beginning and used again and again, so that whoever watches
+/// the memory of this process sees the client's.
+const ROOM: usize = 125_000;
+
 /// One write that has ended, one way or another.
+#[derive(Clone, Copy)]
 struct Written {
     number: u64,
     start_us: i64,
-    end_us: i64,
-    /// `ok`, or the name of the error.
-    outcome: &'static str,
+    took_us: u32,
+    /// Which of `OUTCOMES`.
+    outcome: u16,
+}
+
+/// `ok`, and the names of the errors that were seen.
+static OUTCOMES: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
+
+fn outcome(name: &'static str) -> u16 {
+    let mut outcomes = lock(&OUTCOMES);
+    let at = outcomes.iter().position(|known| *known == name).unwrap_or_else(|| {
+        outcomes.push(name);
+        outcomes.len() - 1
+    });
+    u16::try_from(at).expect("there are fewer kinds of errors")
 }
 
 #[derive(Default)]
@@ -47,6 +64,8 @@ pub(crate) struct Rounds {
     /// Numbers are never used twice, not even in different rounds.
     next_number: AtomicU64,
     over: AtomicBool,
+    /// What the next round writes into.
+    room: Mutex<Vec<Written>>,
 }
 
 /// A write that is on its way.
@@ -58,8 +77,12 @@ pub(crate) struct Attempt {
 
 impl Rounds {
     pub(crate) fn new(key: String) -> Self {
-        let round = Round { key, on_the_way: Mutex::default(), records: Mutex::default() };
-        Self { present: Mutex::new(Arc::new(round)), next_number: AtomicU64::new(0), over: AtomicBool::new(false) }
+        Self {
+            present: Mutex::new(Arc::new(Round::new(key, room()))),
+            next_number: AtomicU64::new(0),
+            over: AtomicBool::new(false),
+            room: Mutex::new(room()),
+        }
     }
 
     /// The next write, unless everything is over.
@@ -95,24 +118,27 @@ impl Rounds {
     }
 
     /// Ends the round; the next one writes to `key`. Waits for message `last`, and for the writes that are on their way.
-    pub(crate) fn next(&self, key: String, last: Option<u64>) -> Vec<u8> {
+    pub(crate) fn next(&self, key: String, last: Option<u64>, out: &mut impl Write) -> io::Result<()> {
         if let Some(last) = last {
             // Before the change: what arrives after it belongs to the next round.
             wait(OVERDUE, || lock(&lock(&self.present).records).heard.iter().any(|(number, _)| *number >= last));
         }
-        let round = Round { key, on_the_way: Mutex::default(), records: Mutex::default() };
+        let round = Round::new(key, std::mem::take(&mut lock(&self.room)));
         let old = std::mem::replace(&mut *lock(&self.present), Arc::new(round));
         let hung = !wait(HUNG, || lock(&old.on_the_way).is_empty());
-        old.told(hung)
+        let mut used = old.tell(hung, out)?;
+        used.clear();
+        *lock(&self.room) = used;
+        Ok(())
     }
 
     /// Ends everything.
-    pub(crate) fn end(&self) -> Vec<u8> {
+    pub(crate) fn end(&self, out: &mut impl Write) -> io::Result<()> {
         {
             let _present = lock(&self.present);
             self.over.store(true, Ordering::Relaxed);
         }
-        self.next(String::new(), None)
+        self.next(String::new(), None, out)
     }
 }
 
@@ -122,41 +148,52 @@ impl Attempt {
     }
 
     pub(crate) fn ended(self, outcome: &'static str) {
-        let written = Written { number: self.number, start_us: self.start_us, end_us: now_us(), outcome };
+        // A write that took an hour has hung long ago.
+        let took_us = u32::try_from(now_us() - self.start_us).unwrap_or(u32::MAX);
+        let written =
+            Written { number: self.number, start_us: self.start_us, took_us, outcome: self::outcome(outcome) };
         lock(&self.round.records).written.push(written);
         lock(&self.round.on_the_way).retain(|(number, _)| *number != self.number);
     }
 }
 
 impl Round {
-    /// The records as JSON lines.
-    fn told(&self, hung: bool) -> Vec<u8> {
-        let records = std::mem::take(&mut *lock(&self.records));
-        let mut text = Vec::new();
-        // Writing into memory cannot fail, and names of errors and reasons contain nothing that JSON would escape.
-        let mut line = |line: std::fmt::Arguments<'_>| {
-            let _ = writeln!(text, "{line}");
-        };
-        for Written { number, start_us, end_us, outcome } in &records.written {
-            line(format_args!("[\"w\",{number},{start_us},{end_us},\"{outcome}\"]"));
+    fn new(key: String, room: Vec<Written>) -> Self {
+        let records = Records { written: room, ..Records::default() };
+        Self { key, on_the_way: Mutex::default(), records: Mutex::new(records) }
+    }
+
+    /// The records as JSON lines; gives back the room. Names of errors and reasons contain nothing that JSON would escape.
+    fn tell(&self, hung: bool, out: &mut impl Write) -> io::Result<Vec<Written>> {
+        let Records { written, heard, gaps, dropped } = std::mem::take(&mut *lock(&self.records));
+        for Written { number, start_us, took_us, outcome } in &written {
+            let (end_us, outcome) = (start_us + i64::from(*took_us), lock(&OUTCOMES)[usize::from(*outcome)]);
+            writeln!(out, "[\"w\",{number},{start_us},{end_us},\"{outcome}\"]")?;
         }
         if hung {
             for (number, start_us) in lock(&self.on_the_way).iter() {
-                line(format_args!("[\"w\",{number},{start_us},{},\"Hung\"]", now_us()));
+                writeln!(out, "[\"w\",{number},{start_us},{},\"Hung\"]", now_us())?;
             }
         }
-        for (number, at_us) in &records.heard {
-            line(format_args!("[\"m\",{number},{at_us}]"));
+        for (number, at_us) in &heard {
+            writeln!(out, "[\"m\",{number},{at_us}]")?;
         }
-        for gap in &records.gaps {
+        for gap in &gaps {
             let (since, until) = (unix_micros(gap.since), unix_micros(gap.until));
-            line(format_args!("[\"g\",{since},{until},\"{}\"]", gap.reason));
+            writeln!(out, "[\"g\",{since},{until},\"{}\"]", gap.reason)?;
         }
-        if records.dropped > 0 {
-            line(format_args!("[\"d\",{}]", records.dropped));
+        if dropped > 0 {
+            writeln!(out, "[\"d\",{dropped}]")?;
         }
-        text
+        Ok(written)
     }
+}
+
+/// Room whose every page is there.
+fn room() -> Vec<Written> {
+    let mut room = vec![Written { number: 1, start_us: 1, took_us: 1, outcome: 1 }; ROOM];
+    room.clear();
+    room
 }
 
 /// Whether the condition came to hold within a time.

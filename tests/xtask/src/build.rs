@@ -56,6 +56,8 @@ pub(crate) fn codegen(repo: &Repo) -> Result<ExitCode> {
         "--test",
         "tables",
         "--test",
+        "options",
+        "--test",
         "readme",
     ];
     for words in [&header[..], &documents[..]] {

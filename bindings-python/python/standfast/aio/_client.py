@@ -166,7 +166,8 @@ async def connect(url: str, *, decode: bool = False, **options: Unpack[Options])
 
     Args:
         url: ``redis+sentinel://[user:password@]host[:port][,host...]/master[/db][?option=value&...]``, or
-            ``redis://host[:port][,host...][/db]`` without sentinels.
+            ``redis://host[:port][,host...][/db]`` without sentinels. ``env:`` takes the URL from the environment variable
+            ``STANDFAST_URL``, and options from ``STANDFAST_COMMAND_TIMEOUT`` and so on.
         decode: Whether strings become ``str`` instead of ``bytes``.
         **options: The same options as in the URL, by name; lengths of time are seconds.
 

@@ -57,8 +57,8 @@ const WRITABLE: Duration = Duration::from_secs(60);
 const WRITES_AGAIN: Duration = Duration::from_secs(20);
 const REPLICATING: Duration = Duration::from_secs(60);
 const SWITCHED: Duration = Duration::from_secs(30);
-/// One failover in so many is left to Sentinel alone: after a planned one it takes ten seconds to demote the old master, which goes on
-/// acknowledging all the time. The others are mended as soon as the new master is announced.
+/// A planned failover is left to Sentinel alone if its number is a multiple of this: it takes ten seconds to demote the old master, which goes
+/// on acknowledging all the time. All others are mended as soon as the new master is announced.
 const PATIENCE: usize = 4;
 /// `standfast-load` gives a write 20 s before it calls it hung.
 const ROUND: Duration = Duration::from_secs(30);
@@ -228,7 +228,7 @@ impl Session {
         }
         // The sentinels must know the new master before they can accept the old one back.
         self.lab.wait_entry("+switch-master", fault_us, SWITCHED)?;
-        if number.is_multiple_of(PATIENCE) {
+        if kind == FaultKind::Planned && number.is_multiple_of(PATIENCE) {
             self.lab.wait_replicating(REPLICATING)?;
         }
         self.lab.heal()?;

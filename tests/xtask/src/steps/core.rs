@@ -18,6 +18,7 @@ pub(super) fn steps(repo: &Repo) -> Vec<Step> {
         tests(repo, "core", "standfast-core"),
         tests(repo, "lab", "standfast-lab"),
         tests(repo, "behaviour", "standfast-behaviour").after(&["build-lab"]),
+        tests(repo, "vectors", "standfast-vectors"),
         tests(repo, "xtask", "standfast-xtask"),
         failover_counts(repo),
         Step::test("docs", docs, Counter::One),

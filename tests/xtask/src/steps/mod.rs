@@ -106,7 +106,8 @@ pub(crate) fn for_demo(repo: &Repo, quick: bool) -> Vec<Step> {
 }
 
 fn build_lab(repo: &Repo) -> Step {
-    Step::build("build-lab", vec![repo.cargo(&["build", "--locked", "--package", "standfast-lab", "--bins"])])
+    let packages = ["--package", "standfast-lab", "--package", "standfast-vectors"];
+    Step::build("build-lab", vec![repo.cargo(&[&["build", "--locked", "--bins"], &packages[..]].concat())])
 }
 
 #[cfg(test)]
