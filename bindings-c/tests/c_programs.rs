@@ -121,8 +121,8 @@ fn logs_work() {
 fn a_planned_failover_is_reported() {
     let program = compile("reports", &["tests/reports.c"]);
     let lab = lab();
-    for mut run in [limited(60, &program), valgrind_command(&program)] {
-        let pipes = run.arg(lab.url()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    for (mut run, slow) in [(limited(60, &program), None), (valgrind_command(&program), Some("slow"))] {
+        let pipes = run.arg(lab.url()).args(slow).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = pipes.spawn().expect("the program starts");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("the program speaks");

@@ -1,5 +1,6 @@
-/* What a planned failover looks like in events, status, nodes and log records: reports URL
- * Says "ready" on its output; whoever started it then switches the master on purpose. */
+/* What a planned failover looks like in events, status, nodes and log records: reports URL [slow]
+ * Says "ready" on its output; whoever started it then switches the master on purpose. "slow": under valgrind the first look at the
+ * new master may find it promoted already; then what the old master took meanwhile cannot be told apart. */
 #include "live.h"
 
 static const standfast_reply *field(const standfast_reply *map, const char *name, standfast_type type) {
@@ -19,7 +20,7 @@ static const char *text(const standfast_reply *map, const char *name) {
     return standfast_reply_string(field(map, name, STANDFAST_TYPE_STRING));
 }
 
-static void the_report(const standfast_client *client, const char *old_master) {
+static void the_report(const standfast_client *client, const char *old_master, bool slow) {
     standfast_reply *event;
     for (;;) {
         CHECK_OK(standfast_events_next(client, PATIENCE_MS, &event));
@@ -33,9 +34,13 @@ static void the_report(const standfast_client *client, const char *old_master) {
     field(event, "since_lost", STANDFAST_TYPE_NIL);
     /* Microseconds. */
     CHECK(number(event, "held_for") > 0 && number(event, "held_for") <= number(event, "since_announced"));
-    CHECK(number(event, "since_replica") >= 0);
     CHECK(number(event, "commands_held") == 0 && number(event, "maybe_executed") == 0);
-    CHECK(number(event, "bytes_at_risk") == 0);
+    if (slow && standfast_reply_type(standfast_reply_get(event, "since_replica")) == STANDFAST_TYPE_NIL) {
+        CHECK(number(event, "bytes_at_risk") >= 0);
+    } else {
+        CHECK(number(event, "since_replica") >= 0);
+        CHECK(number(event, "bytes_at_risk") == 0);
+    }
     CHECK_OK(standfast_reply_free(event));
 }
 
@@ -92,14 +97,14 @@ int main(int argc, char **argv) {
     standfast_client *client;
     standfast_logs *logs;
     standfast_reply *status;
-    if (argc != 2) return 2;
+    if (argc != 2 && argc != 3) return 2;
     CHECK_OK(standfast_logs_open("info", &logs));
     client = connected(argv[1]);
     CHECK_OK(standfast_client_status(client, &status));
     puts("ready");
     fflush(stdout);
 
-    the_report(client, text(status, "master"));
+    the_report(client, text(status, "master"), argc == 3);
     the_status(client);
     the_nodes(client);
     the_records(logs);

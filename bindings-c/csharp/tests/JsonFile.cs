@@ -29,7 +29,7 @@ internal sealed class JsonFile
     }
 
     /// <summary>A line of a program of this tree.</summary>
-    internal static object Read(string text) => new Json(text).Value();
+    internal static object Parse(string text) => new JsonFile(text).Value();
 
     private object Value()
     {

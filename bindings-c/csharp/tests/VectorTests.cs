@@ -112,7 +112,7 @@ internal static class VectorTests
         {
             try
             {
-                var vectors = ((List<object>)Json.Read(servers.StandardOutput.ReadLine())).Cast<Fields>().ToList();
+                var vectors = ((List<object>)JsonFile.Parse(servers.StandardOutput.ReadLine())).Cast<Fields>().ToList();
                 Check.True(vectors.Count >= 30, "the vectors were not understood");
                 foreach (var vector in vectors)
                 {
@@ -177,7 +177,7 @@ internal static class VectorTests
 
     private static IEnumerable<Fields> Urls()
     {
-        return ((List<object>)((Fields)Json.File("tests/vectors/urls.json"))["vectors"]).Cast<Fields>();
+        return ((List<object>)((Fields)JsonFile.Read("tests/vectors/urls.json"))["vectors"]).Cast<Fields>();
     }
 
     private static string Text(Fields fields, string name)

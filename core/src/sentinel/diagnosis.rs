@@ -157,6 +157,13 @@ fn complaint_of_sentinels(kind: ErrorKind) -> &'static str {
     }
 }
 
+/// The sentinels name different masters, and none of them more often than another.
+pub(super) fn of_disagreement(heard: &[Heard<'_>]) -> Error {
+    let text = "as many sentinels name one master as another, with the same epoch";
+    let causes = heard.iter().map(|heard| heard.cause(ErrorKind::NoQuorum)).collect();
+    Error::new(ErrorKind::NoQuorum, text).with_causes(causes)
+}
+
 /// Some sentinels name a master, but too few of all that are known for `minority=refuse`.
 pub(super) fn of_minority(heard: &[Heard<'_>], known: usize) -> Error {
     let text = format!("fewer than a majority of {known} known sentinels answer (option minority=refuse)");

@@ -109,7 +109,7 @@ pub(crate) enum Action {
     Unfence { why: &'static str },
     /// Commands go to this node from now on; every link of an older generation is shut down.
     Switch(Switch),
-    /// There is no usable master.
+    /// There is no usable master. Ends a fence, too.
     Suspend { why: String },
     /// The same master is usable again.
     Resume,
@@ -309,6 +309,8 @@ impl Topology {
                 let heard_all = !heard.iter().any(Heard::is_silence);
                 if heard_all && !self.has_quorum() && heard.iter().any(Heard::names_a_master) {
                     diagnosis::of_minority(&heard, self.sentinels.len())
+                } else if heard_all && self.named().is_none() && !self.votes().is_empty() {
+                    diagnosis::of_disagreement(&heard)
                 } else {
                     diagnosis::of_sentinels(master, &heard, &self.node_causes)
                 }
@@ -327,9 +329,16 @@ impl Topology {
         self.decide(now, actions);
     }
 
-    /// What the sentinels say, taken together: the address with the newest epoch, then the most voices.
+    /// What the sentinels say, taken together: the address with the newest epoch, then the most voices. A tie names nobody.
     fn named(&self) -> Option<(HostPort, u64)> {
-        let mut votes: BTreeMap<(u64, &HostPort), usize> = BTreeMap::new();
+        let votes = self.votes();
+        let ((epoch, node), most) = votes.iter().max_by_key(|((epoch, _), count)| (*epoch, **count))?;
+        let tied = votes.iter().any(|((of, other), count)| of == epoch && count == most && other != node);
+        (!tied).then(|| ((*node).clone(), *epoch))
+    }
+
+    fn votes(&self) -> BTreeMap<(u64, &HostPort), usize> {
+        let mut votes = BTreeMap::new();
         for opinion in self.sentinels.values().filter(|opinion| !opinion.tilt) {
             if let Some(answer) = &opinion.answer
                 && let Some(master) = &answer.master
@@ -337,8 +346,12 @@ impl Topology {
                 *votes.entry((answer.epoch, master)).or_default() += 1;
             }
         }
-        let ((epoch, node), _) = votes.into_iter().max_by_key(|((epoch, _), count)| (*epoch, *count))?;
-        Some((node.clone(), epoch))
+        votes
+    }
+
+    /// Whether a majority of the known sentinels names this node with this epoch.
+    fn most_name(&self, node: &HostPort, epoch: u64) -> bool {
+        self.votes().get(&(epoch, node)).is_some_and(|count| *count > self.sentinels.len() / 2)
     }
 
     fn most_answer(&self) -> bool {
@@ -366,9 +379,14 @@ impl Topology {
             self.confirm(epoch, actions);
             return;
         }
-        if self.accepts(&node, epoch) {
-            self.probe(&node, actions);
+        if !self.accepts(&node, epoch) {
+            return;
         }
+        // A master that a newer configuration has replaced goes on taking writes until it is demoted, and all of them are lost.
+        if self.usable && epoch > self.highest_epoch && self.most_name(&node, epoch) {
+            self.suspend(now, "the sentinels name another master".to_owned(), actions);
+        }
+        self.probe(&node, actions);
     }
 
     /// Whether an opinion that names another node than the one in use deserves to be followed, if that node agrees.
@@ -597,9 +615,8 @@ impl Topology {
 
     fn suspend(&mut self, now: Duration, why: String, actions: &mut Vec<Action>) {
         self.usable = false;
-        if self.fenced_until.take().is_some() {
-            actions.push(Action::Unfence { why: "the master was lost" });
-        }
+        // Straight from held to suspended: no command may slip through to a master that is left.
+        self.fenced_until = None;
         actions.push(Action::Suspend { why });
         self.look_for_master(now, actions);
     }

@@ -199,6 +199,47 @@ fn learned_sentinels_count_for_the_majority_but_not_for_the_door_of_the_seeds() 
     assert_eq!(topology.step(11 * MS, answered(3, 1, 9)), [], "nobody is forgotten halfway");
 }
 
+/// Found by the lab: a liar and an honest sentinel answered first, and the order of the addresses decided.
+#[test]
+fn a_tie_names_nobody_until_somebody_else_has_spoken() {
+    let mut topology = Topology::new(policy(), seeds(3));
+    topology.start(Duration::ZERO);
+    topology.step(MS, answered(0, 2, 5));
+    topology.step(2 * MS, answered(1, 1, 5));
+    topology.step(200 * MS, Input::Tick);
+    assert_eq!(switched_to(&topology.step(201 * MS, role(2, Role::Master))), None);
+    assert_eq!(switched_to(&topology.step(202 * MS, role(1, Role::Master))), None);
+    assert_eq!(topology.step(203 * MS, answered(2, 1, 5)), [Action::Probe(node(1))]);
+    assert_eq!(switched_to(&topology.step(204 * MS, role(1, Role::Master))), Some((node(1), false)));
+
+    let mut two = Topology::new(policy(), seeds(2));
+    two.start(Duration::ZERO);
+    two.step(MS, answered(0, 2, 5));
+    two.step(2 * MS, answered(1, 1, 5));
+    assert_eq!(two.failure().map(|error| error.kind()), Some(ErrorKind::NoQuorum));
+    assert!(two.next_tick().is_some(), "they are asked again");
+}
+
+/// Found by the lab: the new master could not be reached by the client alone; after the fence it wrote to the old one until
+/// that was demoted, and all of it was lost.
+#[test]
+fn a_master_that_most_sentinels_have_replaced_gets_no_more_commands() {
+    let mut topology = settled();
+    topology.step(10 * MS, event(0, selected(2, 1)));
+    let unreachable = || Input::ProbeFailed { node: node(2), cause: cause(ErrorKind::ConnectFailed) };
+    topology.step(900 * MS, answered(0, 2, 6));
+    topology.step(901 * MS, unreachable());
+    assert_eq!(topology.usable_master(), Some(&node(1)), "one sentinel alone may lie");
+    let actions = topology.step(902 * MS, answered(1, 2, 6));
+    assert!(actions.iter().any(|action| matches!(action, Action::Suspend { .. })), "{actions:?}");
+    assert!(!actions.iter().any(|action| matches!(action, Action::Unfence { .. })), "{actions:?}");
+    topology.step(903 * MS, unreachable());
+    assert_eq!(topology.step(904 * MS, role(1, Role::Master)), [], "its own word does not help it");
+    topology.step(3_010 * MS, Input::Tick);
+    assert_eq!(topology.usable_master(), None);
+    assert_eq!(switched_to(&topology.step(4_000 * MS, role(2, Role::Master))), Some((node(2), false)));
+}
+
 #[test]
 fn a_silent_master_is_asked_about_and_kept_until_it_is_lost() {
     let mut topology = settled();
@@ -490,8 +531,9 @@ impl Watched {
                     self.fenced = false;
                 }
                 Action::Suspend { .. } => {
-                    assert!(!self.suspended && !self.fenced, "suspended twice, or under a fence");
+                    assert!(!self.suspended, "suspended twice");
                     self.suspended = true;
+                    self.fenced = false;
                 }
                 Action::Resume => {
                     assert!(self.suspended && self.generation > 0);

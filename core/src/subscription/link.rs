@@ -32,6 +32,9 @@ const LEAVING_LIMIT: Duration = Duration::from_secs(30);
 /// master publishes, and not everybody who demotes a master closes its connections, as Sentinel does.
 const LEAVING_LOOK: Duration = Duration::from_millis(50);
 
+/// A link that is being left and ends in disorder may have lost what was published since its last answer, if that is longer ago.
+const LEAVING_QUIET: Duration = Duration::from_millis(200);
+
 /// Keep subscriptions alive on this master. Ends only when the master was replaced and the old link has ended.
 pub(crate) async fn run(shared: Arc<Shared>, prober: Prober, master: Arc<Master>) {
     let mut backoff = Backoff::new(&shared.config.options);
@@ -83,8 +86,10 @@ struct Link<'a> {
     alive_at: SystemTime,
     /// How long a question to the server took last: what it said is at most that old.
     round_trip: Duration,
-    /// The master that was left does not answer, and has not closed the link.
-    fell_silent: bool,
+    /// When the master that is being left answered last.
+    answered: Instant,
+    /// The master that is being left says that it is a replica.
+    demoted: bool,
     /// The subscriptions that were opened before it was left.
     opened: u64,
 }
@@ -100,7 +105,8 @@ impl<'a> Link<'a> {
             drained_at: SystemTime::now(),
             alive_at: SystemTime::now(),
             round_trip,
-            fell_silent: false,
+            answered: Instant::now(),
+            demoted: false,
             opened: 0,
         }
     }
@@ -125,8 +131,6 @@ impl<'a> Link<'a> {
         // While a heartbeat is on its way `beat` is its deadline, and this is when it was sent.
         let mut beating: Option<Instant> = None;
         let mut leave_by: Option<Instant> = None;
-        // When the master that is being left answered last.
-        let mut answered = Instant::now();
         loop {
             if self.is_left() {
                 if leave_by.is_none() {
@@ -136,7 +140,7 @@ impl<'a> Link<'a> {
                     }
                     leave_by = Some(Instant::now() + LEAVING_LIMIT);
                     beat = Instant::now();
-                    answered = Instant::now();
+                    self.answered = Instant::now();
                     self.opened = self.shared.hub.opened();
                 }
             } else {
@@ -160,9 +164,9 @@ impl<'a> Link<'a> {
                             backoff.succeeded();
                         }
                         Ok(Incoming::Replies { values, .. }) if leave_by.is_some() => {
-                            answered = Instant::now();
+                            self.answered = Instant::now();
                             self.note_alive();
-                            still_master(&values)?;
+                            self.still_master(&values)?;
                         }
                         Ok(Incoming::Replies { .. }) => {
                             self.round_trip = beating.map_or(self.round_trip, |sent| sent.elapsed());
@@ -191,8 +195,7 @@ impl<'a> Link<'a> {
                     if leave_by.is_some_and(|by| by <= Instant::now()) {
                         return Err(Error::new(ErrorKind::Disconnected, "the old master did not close the link"));
                     }
-                    if answered.elapsed() > options.heartbeat_timeout {
-                        self.fell_silent = true;
+                    if self.answered.elapsed() > options.heartbeat_timeout {
                         return Err(Error::new(ErrorKind::Disconnected, "the old master does not answer"));
                     }
                     beat = Instant::now() + LEAVING_LOOK;
@@ -313,7 +316,7 @@ impl<'a> Link<'a> {
 
     /// The master that was left is heard no longer. If that was its own word, nothing is missing.
     fn left(&self) {
-        if !self.fell_silent {
+        if self.demoted || self.talk.closed || self.answered.elapsed() < LEAVING_QUIET {
             return;
         }
         let gap = Gap {
@@ -329,20 +332,21 @@ impl<'a> Link<'a> {
         }
     }
 
+    /// The answer of a master that is being left. A heartbeat from before the switch may be answered in between.
+    fn still_master(&mut self, replies: &[Value]) -> Result<(), Error> {
+        match handshake::judge(Hop::Data, replies) {
+            Ok(hello) if hello.role != Role::Master => {
+                self.demoted = true;
+                Err(Error::new(ErrorKind::Disconnected, "the old master is a replica by now"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn interrupted(&self) {
         // A link that fell silent, or was reset, may have lost what was published since it last gave a sign of life.
         let since = if self.talk.closed { self.drained_at } else { self.alive_at };
         self.shared.set_heard_until(since);
         self.shared.hub.interrupt(&Interruption { since, reason: "link_lost", old_master: self.master.node.clone() });
-    }
-}
-
-/// The answer of a master that is being left. A heartbeat from before the switch may be answered in between.
-fn still_master(replies: &[Value]) -> Result<(), Error> {
-    match handshake::judge(Hop::Data, replies) {
-        Ok(hello) if hello.role != Role::Master => {
-            Err(Error::new(ErrorKind::Disconnected, "the old master is a replica by now"))
-        }
-        _ => Ok(()),
     }
 }

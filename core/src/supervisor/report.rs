@@ -106,14 +106,10 @@ impl Course {
             ("since_replica", since(switched.not_before)),
             ("held_for", self.held_for),
         ];
-        let lost = self.lost_at.is_some();
         let drained = self.drained(switched.not_before);
         drop(self.watch.take());
-        // A master that was lost cannot be asked.
-        let at_risk = match lost {
-            true => None,
-            false => compare(&prober, &switched, drained).await,
-        };
+        // A master that is dead cannot be asked; then it is unknown.
+        let at_risk = compare(&prober, &switched, drained).await;
         let unknown = shared.counters.get(Counter::MaybeExecuted) - self.unknown_before;
         let mut details: Vec<(&'static str, Tree)> = vec![
             ("old_master", switched.old.to_string().into()),

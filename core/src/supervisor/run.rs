@@ -395,9 +395,14 @@ impl Supervisor {
     fn suspend(&mut self, why: &str) {
         self.shared.counters.count(Counter::Losses);
         self.course().lost();
+        let was_fenced = self.shared.gate.load().state == ClientState::Fenced;
         self.set_state(ClientState::NoMaster);
         // What waits on a link of a dead master learns it now and not at its deadline.
         self.shared.links.shut_down(|_| true);
+        if was_fenced {
+            self.course().unfenced();
+            self.shared.announce(EventKind::Unfenced, vec![("why", "the master was lost".into())]);
+        }
         let master = self.master.as_ref().map(|master| master.node.to_string());
         self.shared.announce(EventKind::LinkLost, vec![("master", master.clone().into()), ("why", why.into())]);
         self.shared.announce(EventKind::NotReady, vec![("master", master.into()), ("why", why.into())]);

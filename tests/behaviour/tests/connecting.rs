@@ -3,8 +3,10 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use standfast::{Client, ClientState, Config, ErrorKind, Phase, Step, Timeout, Value};
-use standfast_behaviour::{LIMIT, client, connect, lab, nowhere, raw, run, run_within, sentinel_url, until, with};
+use standfast::{Client, ClientState, Config, ErrorKind, EventKind, Phase, Step, Timeout, Value};
+use standfast_behaviour::{
+    LIMIT, client, connect, event, lab, nowhere, raw, run, run_within, sentinel_url, until, with,
+};
 use standfast_lab::{Lab, LabOptions};
 use standfast_vectors::servers::{black_hole, stand_in};
 
@@ -209,6 +211,39 @@ fn a_client_that_is_older_than_its_servers_finds_them() {
     let waiting = waiting.join().unwrap().unwrap();
     assert_eq!(run(&waiting, "GET older").unwrap(), Value::BulkString(b"1".to_vec()));
     until("the third is ready, too", || run(&failing, "GET older").ok());
+}
+
+/// What would otherwise be ignored silently is refused before anything is dialled, and before a thread is made.
+#[test]
+fn options_that_do_not_fit_together_are_refused_at_once() {
+    for url in ["redis://127.0.0.1:1?username=alice", "redis://127.0.0.1:1?sentinel_password=canary"] {
+        let error = Client::open(Config::from_url(url).unwrap()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidOption, "{error}");
+        assert!(!error.to_string().contains("canary"), "{error}");
+    }
+}
+
+/// Before the first success a wrong password ends `connect`; afterwards it is an event, and an error of the commands that meet
+/// it, and the client goes on trying.
+#[test]
+fn after_the_first_success_a_mistake_is_reported_and_tried_again() {
+    // Without a replica that the sentinels could make the master instead.
+    let lab = Lab::start(LabOptions { replicas: 0, ..LabOptions::default() }).unwrap();
+    let client = client(&lab, "");
+    let master = lab.master().unwrap();
+    let events = client.events();
+    let mut admin = raw(&lab, master);
+    let mut requirepass = |password: &str| {
+        admin.command(&["CONFIG", "SET", "requirepass", password]).unwrap().into_result().unwrap();
+        admin.command(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]).unwrap().into_result().unwrap();
+    };
+    requirepass("data-canary");
+    let failed = event(&events, EventKind::AuthFailed);
+    assert_eq!(failed.to_tree().get("error"), Some(&"MasterAuthRequired".into()));
+    let error = run_within(&client, "PING", Timeout::After(Duration::from_secs(2))).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::MasterAuthRequired | ErrorKind::Timeout), "{error}");
+    requirepass("");
+    until("the client works again", || run_within(&client, "PING", Timeout::After(LIMIT)).ok());
 }
 
 #[test]

@@ -317,6 +317,31 @@ fn a_partitioned_master_is_replaced_and_the_sentinel_beside_it_does_not_know() {
     assert_eq!(lab.heal().unwrap(), writable.node);
 }
 
+/// Sentinels learn of a failover that another one has led from its hello messages, on the nodes and from one to the other.
+#[test]
+fn a_sentinel_that_hears_no_hello_lags_behind() {
+    let lab = Lab::start(LabOptions { proxied: true, ..LabOptions::default() }).unwrap();
+    let (old, lags, leads) = (lab.master().unwrap(), lab.sentinel_addrs()[2], lab.sentinel_addrs()[0]);
+    for node in lab.node_addrs() {
+        let silence = Fault::DropPushes { channel: "__sentinel__:hello".into() };
+        lab.inject(*node, Side::Server(lags), silence).unwrap();
+    }
+    lab.partition(&[lags], &lab.sentinel_addrs()[..2]).unwrap();
+    // The first sentinel is the one that is asked, and so the one that leads.
+    let asked_at = lab.planned_failover().unwrap();
+    let new = lab.wait_writable(PATIENCE).unwrap().node;
+    let last = || {
+        let switches = lab.timeline().into_iter().filter(|e| e.at_us > asked_at && e.kind == "+switch-master");
+        switches.map(|entry| entry.source).collect::<Vec<_>>()
+    };
+    until("the others have switched", || last().len() == 2);
+    assert!(last().contains(&leads.to_string()) && !last().contains(&lags.to_string()), "{:?}", last());
+    let mut raw = lab.connect(lags).unwrap();
+    let named = raw.command(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mymaster"]).unwrap();
+    assert_eq!(named.items()[1].text(), old.port().to_string());
+    assert_eq!(lab.heal().unwrap(), new);
+}
+
 #[test]
 fn a_sentinel_can_believe_something_else_and_can_be_replaced_by_a_new_one() {
     let lab = Lab::start(LabOptions { replicas: 1, sentinels: 3, proxied: true, ..LabOptions::default() }).unwrap();

@@ -11,6 +11,8 @@ use crate::{repo::Repo, run};
 pub(crate) struct Section {
     /// What was typed behind `cargo xtask`.
     pub(crate) command: String,
+    /// The tree that was measured, which may not be the present one: hours have passed.
+    pub(crate) commit: String,
     /// What was measured against, such as `Redis 7.0.15`.
     pub(crate) against: Option<String>,
     /// Tables and sentences.
@@ -21,8 +23,8 @@ pub(crate) struct Section {
 pub(crate) fn keep(repo: &Repo, file: &str, section: &Section) -> Result<PathBuf> {
     let path = repo.path(file);
     let mut text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-    let Section { command, against, body } = section;
-    let mut versions = vec![format!("Standfast {}", commit(repo)), said(repo, "rustc", &["--version"])];
+    let Section { command, commit, against, body } = section;
+    let mut versions = vec![format!("Standfast {commit}"), said(repo, "rustc", &["--version"])];
     versions.extend(against.clone());
     text.truncate(text.trim_end().len());
     text += &format!("\n\n## {}: `cargo xtask {command}`\n\n", now(repo));

@@ -76,6 +76,7 @@ pub(super) struct Measurements {
 }
 
 pub(super) fn run(repo: &Repo, args: &BenchArgs) -> Result<ExitCode> {
+    let commit = results::commit(repo);
     let mut all: Vec<Measurements> =
         contenders(repo, args)?.into_iter().map(|contender| Measurements { contender, runs: Vec::new() }).collect();
     let lab = Lab::start(LabOptions::default())?;
@@ -101,7 +102,7 @@ pub(super) fn run(repo: &Repo, args: &BenchArgs) -> Result<ExitCode> {
         for (flag, given) in [(" --peers", args.peers), (" --faces", args.faces)] {
             command += if given { flag } else { "" };
         }
-        let section = Section { command, against: Some(format!("Redis {}", lab.version()?)), body: text };
+        let section = Section { command, commit, against: Some(format!("Redis {}", lab.version()?)), body: text };
         println!("{}", results::keep(repo, RESULTS, &section)?.display());
     }
     Ok(ExitCode::SUCCESS)

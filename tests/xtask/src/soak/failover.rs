@@ -134,7 +134,7 @@ pub(super) fn run(repo: &Repo, args: &SoakArgs) -> Result<Count> {
     println!("{}", summary.text);
     if !args.brief && !args.discard {
         let command = format!("soak failover --count {amount}");
-        let section = Section { command, against, body: summary.text };
+        let section = Section { command, commit: state.head.commit.clone(), against, body: summary.text };
         println!("{}", results::keep(repo, RESULTS, &section)?.display());
     }
     println!("{}", state.close()?.display());
@@ -204,7 +204,7 @@ impl Session {
                 }
                 if !problems.is_empty() {
                     problems.push(match self.keep_evidence(&run, &story) {
-                        Ok(folder) => format!("evidence: {}", folder.display()),
+                        Ok(folder) => format!("evidence: target/soak/{folder}"),
                         Err(error) => format!("no evidence could be kept: {error:#}"),
                     });
                 }
@@ -311,8 +311,9 @@ impl Session {
     }
 
     /// Everything that may explain what went wrong.
-    fn keep_evidence(&self, run: &Run, story: &Story) -> Result<PathBuf> {
-        let folder = self.folder.join(format!("evidence/{}-run-{}", run.at_us, run.number));
+    fn keep_evidence(&self, run: &Run, story: &Story) -> Result<String> {
+        let name = format!("evidence/{}-run-{}", run.at_us, run.number);
+        let folder = self.folder.join(&name);
         fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
         let file = |name: &str| File::create(folder.join(name)).map(BufWriter::new);
         let mut timeline = file("timeline.jsonl")?;
@@ -333,7 +334,7 @@ impl Session {
         }
         fs::write(folder.join("run.json"), serde_json::to_string_pretty(run)?)?;
         fs::copy(self.folder.join(format!("events-{}.log", self.number)), folder.join("events.log"))?;
-        Ok(folder)
+        Ok(name)
     }
 }
 
@@ -348,4 +349,21 @@ fn executed_all_the_same(records: &Records, survivors: &BTreeSet<u64>) -> Vec<(u
     let promised = |name: &str| !["MaybeExecuted", "Hung", "ExecutedTwice", "WrongReply"].contains(&name);
     let writes = records.writes.iter().filter(|write| survivors.contains(&write.n));
     writes.filter_map(|w| Some((w.n, w.error.clone().filter(|name| promised(name))?))).take(EXAMPLES).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::faces::records::Write;
+
+    #[test]
+    fn an_error_that_promises_that_nothing_was_done_is_held_to_it() {
+        let write = |n, error: Option<&str>| Write { n, start_us: 0, end_us: 1, error: error.map(str::to_owned) };
+        let errors = [None, Some("MaybeExecuted"), Some("Timeout"), Some("Disconnected"), None];
+        let writes = (0..).zip(errors).map(|(n, error)| write(n, error)).collect();
+        let records = Records { writes, ..Records::default() };
+        let there = BTreeSet::from([0, 1, 2]);
+        assert_eq!(executed_all_the_same(&records, &there), [(2, "Timeout".to_owned())]);
+        assert_eq!(lost(&records, &there), [4]);
+    }
 }

@@ -8,8 +8,11 @@ use super::{
 };
 use crate::{count::Count, faces::report::FaultKind, statistics::Spread};
 
-/// The first failovers of a session touch code and fill buffers for the first time: what the client holds is compared from here on.
-const WARM: usize = 10;
+/// The first failovers of a session touch code and fill buffers for the first time, such as the ring of 1 024 events: what the client holds is
+/// compared from here on, or in a short session from its tenth part on.
+const WARM: usize = 100;
+/// Fewer failovers say nothing about memory.
+const ENOUGH: usize = 20;
 /// How much more memory may be resident at the end than when the client was warm.
 const MEMORY: f64 = 1.05;
 
@@ -68,11 +71,13 @@ pub(super) fn of(runs: &[Run], seed: u64, brief: bool) -> Summary {
         });
         for (number, seen) in sessions {
             if let [.., last] = &seen[..]
-                && let Some(warm) = seen.get(WARM).filter(|_| seen.len() > WARM + 1)
+                && let warm_at = WARM.min(seen.len() / 10)
+                && seen.len() >= ENOUGH
             {
+                let warm = seen[warm_at];
                 let grown = last.resources.grown_over(&warm.resources, MEMORY);
                 count += Count { passed: u64::from(grown.is_empty()), failed: u64::from(!grown.is_empty()) };
-                text += &held(number, seen.len(), &warm.resources, &last.resources, &grown);
+                text += &held(number, [warm_at + 1, seen.len()], &warm.resources, &last.resources, &grown);
             }
         }
     }
@@ -108,7 +113,7 @@ fn row(kind: FaultKind, seen: &[&Seen]) -> String {
     )
 }
 
-fn held(session: usize, runs: usize, warm: &Resources, last: &Resources, grown: &[String]) -> String {
+fn held(session: usize, [first, runs]: [usize; 2], warm: &Resources, last: &Resources, grown: &[String]) -> String {
     let at = |r: &Resources| {
         let Resources { descriptors, threads, rss_kib, at_sentinels, connected_clients } = r;
         format!(
@@ -119,7 +124,7 @@ fn held(session: usize, runs: usize, warm: &Resources, last: &Resources, grown: 
     format!(
         "\nClient {} held, after {} failovers: {}; after {runs}: {}.{verdict}\n",
         session + 1,
-        WARM + 1,
+        first,
         at(warm),
         at(last),
     )
@@ -136,5 +141,66 @@ fn word(kind: FaultKind) -> &'static str {
         FaultKind::Kill => "kill -9",
         FaultKind::Stop => "SIGSTOP",
         FaultKind::Swallow => "swallow",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::faces::report::FaultReport;
+
+    fn run(number: usize, rss_kib: u64, lost: u64) -> Run {
+        let report = FaultReport {
+            fault: FaultKind::Planned,
+            outage_ms: 70.0,
+            switch_ms: 70.0,
+            lag_after_writable_ms: Some(4.0),
+            hold_ms: 71.0,
+            recovered: true,
+            acked: 1000,
+            lost,
+            errors: BTreeMap::new(),
+            missed: 3,
+            missed_in_gaps: 3,
+            gaps: 1,
+        };
+        let resources = Resources {
+            descriptors: 24,
+            threads: 10,
+            rss_kib,
+            at_sentinels: vec![1; 3],
+            connected_clients: vec![5; 3],
+        };
+        let seen = Seen {
+            report,
+            writable_ms: 170.0,
+            failovers: 1,
+            writes_per_second: 5000.0,
+            redis: "7.0.15".into(),
+            resources,
+        };
+        let problems = if lost > 0 { vec![format!("LOST {lost}")] } else { Vec::new() };
+        Run { number, kind: FaultKind::Planned, at_us: 0, session: 0, seen: Some(seen), problems }
+    }
+
+    #[test]
+    fn a_failure_says_which_run_lost_what() {
+        let runs = [run(1, 10_000, 0), run(2, 10_000, 7)];
+        assert!(line(&runs[1]).contains("FAILED run 2 (planned): LOST 7"), "{}", line(&runs[1]));
+        let Summary { text, count } = of(&runs, 1, true);
+        assert_eq!((count.passed, count.failed), (1, 1));
+        assert!(text.contains("- FAILED run 2 (planned): LOST 7"), "{text}");
+        assert!(text.contains("| planned | 2 | 170 | 4 | 70 | 71 | 2000 | 5000 | 7 (1) | 0 | 6 (0) | 0 |"), "{text}");
+    }
+
+    #[test]
+    fn memory_that_grows_fails_the_session_and_no_run() {
+        let runs = |growth: u64| (0..ENOUGH).map(|at| run(at + 1, 10_000 + at as u64 * growth, 0)).collect::<Vec<_>>();
+        let Count { passed, failed } = of(&runs(0), 1, false).count;
+        assert_eq!((passed, failed), (ENOUGH as u64 + 1, 0));
+        let Summary { text, count } = of(&runs(100), 1, false);
+        assert_eq!((count.passed, count.failed), (ENOUGH as u64, 1));
+        assert!(text.contains("FAILED: resident memory"), "{text}");
+        assert_eq!(of(&runs(100), 1, true).count.failed, 0, "a brief one does not say");
     }
 }

@@ -78,7 +78,11 @@ pub(super) fn run(repo: &Repo, args: &SoakArgs) -> Result<Count> {
     if !args.discard {
         let body = told(&state.done, state.head.seed);
         let command = format!("soak topology --histories {}", args.histories);
-        println!("{}", results::keep(repo, RESULTS, &Section { command, against: None, body })?.display());
+        println!(
+            "{}",
+            results::keep(repo, RESULTS, &Section { command, commit: state.head.commit.clone(), against: None, body })?
+                .display()
+        );
     }
     state.close()?;
     Ok(count)
