@@ -91,7 +91,9 @@ static void overflow(const standfast_client *client) {
     CHECK_OK(standfast_channels_add(channels, "c:many", STANDFAST_TERMINATED));
     CHECK_STATUS(STANDFAST_ERR_INVALID_OPTION, standfast_channels_set(channels, "overflow", "explode"));
     CHECK_STATUS(STANDFAST_ERR_UNKNOWN_OPTION, standfast_channels_set(channels, "colour", "red"));
-    CHECK_STATUS(STANDFAST_ERR_UNKNOWN_OPTION, standfast_channels_set(channels, "db", "1"));
+    /* Known, but not to be chosen for one subscription; and known, but of a later version. */
+    CHECK_STATUS(STANDFAST_ERR_INVALID_OPTION, standfast_channels_set(channels, "db", "1"));
+    CHECK_STATUS(STANDFAST_ERR_INVALID_OPTION, standfast_channels_set(channels, "max_silence", "30s"));
     CHECK_OK(standfast_channels_set(channels, "subscription_items", "10"));
     CHECK_OK(standfast_subscribe(client, channels, &small));
     CHECK_OK(standfast_channels_free(channels));

@@ -174,7 +174,7 @@ internal static class SubscriptionTests
         using (var client = Client.Connect(lab.Url))
         {
             var error = Check.Fails<StandfastConfigurationException>(
-                ErrorCode.UnknownOption,
+                ErrorCode.InvalidOption,
                 () => client.RegisterSubscription("cs:s", (channel, message) => { }, TimeSpan.FromSeconds(30)));
             Check.True(error.Message.Contains("max_silence"), error.Message);
             Check.Fails<StandfastConfigurationException>(
