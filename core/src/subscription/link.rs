@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use redis::{PushKind, Value};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::Target;
 use super::desired::{Interruption, News};
@@ -60,7 +60,7 @@ pub(crate) async fn run(shared: Arc<Shared>, prober: Prober, master: Arc<Master>
             tracing::debug!(target: "standfast", node = %master.node, %error, "subscriber link lost");
             if link.is_left() {
                 // The switch interrupted the subscriptions already; this end is only the last word of the old master.
-                link.left();
+                link.left(&prober).await;
                 return;
             }
             link.interrupted();
@@ -315,9 +315,16 @@ impl<'a> Link<'a> {
     }
 
     /// The master that was left is heard no longer. If that was its own word, nothing is missing.
-    fn left(&self) {
+    async fn left(&self, prober: &Prober) {
         if self.demoted || self.talk.closed || self.answered.elapsed() < LEAVING_QUIET {
             return;
+        }
+        // It may be reachable again, and others may take it for the master still: the gap ends when it is none.
+        let by = Instant::now() + LEAVING_LIMIT;
+        while Instant::now() < by
+            && let Ok((_, Role::Master)) = prober.open(&self.master.node).await
+        {
+            sleep(LEAVING_LOOK).await;
         }
         let gap = Gap {
             since: self.alive_at,
