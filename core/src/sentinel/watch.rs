@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use super::question;
-use super::reply::{self, Answer};
+use super::reply;
 use super::topology::{Input, SentinelId};
 use super::watches::{Command, Interest, Key, Watches};
 use crate::command::encode;
@@ -80,8 +80,6 @@ struct Name {
     wanted: bool,
     /// When it is asked for without being wanted.
     poll_at: Option<Instant>,
-    /// The last answer on this link, and when it came.
-    last: Option<(Instant, Answer)>,
 }
 
 /// Why a link ended.
@@ -166,7 +164,7 @@ impl Watch {
                 command = self.inbox.recv() => {
                     let joined = self.obey(command).map_err(End::Deserted)?;
                     if let Some(interest) = joined && line.greeted {
-                        self.welcome(&line, &interest).await;
+                        line.tell_up(&interest).await;
                     }
                 }
                 () = at(next) => {
@@ -207,7 +205,9 @@ impl Watch {
     fn obey(&mut self, command: Option<Command>) -> std::result::Result<Option<Interest>, Option<oneshot::Sender<()>>> {
         match command {
             Some(Command::Join { member, interest }) => {
-                self.names.entry(interest.master.clone()).or_default().wanted = true;
+                // A newcomer has to choose a master, and an answer from before it came may be out of date: ask at once.
+                let name = self.names.entry(interest.master.clone()).or_default();
+                *name = Name { wanted: true, asked_at: None, poll_at: name.poll_at };
                 self.members.insert(member, interest.clone());
                 Ok(Some(interest))
             }
@@ -256,17 +256,6 @@ impl Watch {
         asked.filter_map(|(_, name)| name.next(now)).chain(beat).min()
     }
 
-    /// A newcomer to a link that is up is told what was heard just now, instead of waiting until it may be asked again.
-    async fn welcome(&self, line: &Line, interest: &Interest) {
-        line.tell_up(interest).await;
-        if let Some((at, answer)) = self.names.get(&interest.master).and_then(|name| name.last.as_ref())
-            && at.elapsed() < ASK_APART
-        {
-            let answer = answer.clone();
-            interest.tell(Report::Input(Input::Answered { sentinel: interest.sentinel, answer })).await;
-        }
-    }
-
     async fn ask_what_is_due(&mut self, line: &mut Line) -> Result<()> {
         let (now, timeout) = (Instant::now(), self.timeout());
         for (master, name) in &mut self.names {
@@ -295,12 +284,11 @@ impl Watch {
                 Some((Asked::Master(master), _)) => {
                     let answer = question::answer(&values, line.identity.clone(), line.talk.peer)?;
                     backoff.succeeded();
-                    if let Some(name) = self.names.get_mut(&master) {
-                        name.last = Some((Instant::now(), answer.clone()));
-                        if answer.is_suspicious() {
-                            let soon = Instant::now() + poll_after(SUSPICIOUS, true);
-                            name.poll_at = name.poll_at.map(|poll_at| poll_at.min(soon));
-                        }
+                    if let Some(name) = self.names.get_mut(&master)
+                        && answer.is_suspicious()
+                    {
+                        let soon = Instant::now() + poll_after(SUSPICIOUS, true);
+                        name.poll_at = name.poll_at.map(|poll_at| poll_at.min(soon));
                     }
                     if !std::mem::replace(&mut line.greeted, true) {
                         for interest in self.members.values() {
