@@ -25,6 +25,7 @@ mod status;
 mod subscription;
 mod supervisor;
 mod sync;
+mod timer;
 mod tree;
 
 pub mod blocking;

@@ -28,6 +28,7 @@ use crate::shared::{Limit, Master, Shared};
 use crate::status::ClientState;
 use crate::supervisor::backoff::Backoff;
 use crate::sync::lock;
+use crate::timer::at;
 
 /// Bytes that may be queued ahead of the kernel; more waits where it can still be given up.
 const OUTPUT_AHEAD: usize = 1 << 20;
@@ -351,7 +352,7 @@ impl Driver {
             if self.queue_closed && link.in_flight.is_empty() && self.again.is_empty() && self.pending.is_empty() {
                 return;
             }
-            let hold = self.hold_until;
+            let hold = self.hold_until.map(Into::into);
             let outcome = tokio::select! {
                 ready = link.stream.readable() => match ready {
                     Ok(()) => self.read(&mut link),
@@ -368,7 +369,7 @@ impl Driver {
                     Ok(())
                 }
                 _ = self.gate.changed() => Ok(()),
-                () = sleep_until(hold), if hold.is_some() => Ok(()),
+                () = at(hold) => Ok(()),
                 // A blocking command owes its reply for as long as it pleases; its node is watched by the control link.
                 _ = look.tick(), if self.kind != BLOCKING => match link.is_silent(patience) {
                     true => Err(socket::silent(patience)),
@@ -497,12 +498,5 @@ impl Link {
                 Err(error) => return Err(socket::lost(&error)),
             }
         }
-    }
-}
-
-async fn sleep_until(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
-        None => std::future::pending().await,
     }
 }

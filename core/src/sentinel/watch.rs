@@ -24,6 +24,7 @@ use crate::link::handshake::{Hop, Protocol};
 use crate::link::resp::text;
 use crate::link::talk::{Greeting, Talk};
 use crate::supervisor::backoff::Backoff;
+use crate::timer::at;
 
 /// A master name is not asked for more often than this, however many clients want to know.
 const ASK_APART: Duration = Duration::from_millis(100);
@@ -258,13 +259,16 @@ impl Watch {
 
     async fn ask_what_is_due(&mut self, line: &mut Line) -> Result<()> {
         let (now, timeout) = (Instant::now(), self.timeout());
+        let poll_interval = self.key.config.options.poll_interval;
+        // Who is told nothing has to ask more often.
+        let poll_interval = if line.subscribed { poll_interval } else { poll_interval.min(SUSPICIOUS) };
         for (master, name) in &mut self.names {
             if line.is_asking(master) || name.next(now).is_none_or(|next| next > now) {
                 continue;
             }
             name.wanted = false;
             name.asked_at = Some(now);
-            name.poll_at = Some(now + poll_after(self.key.config.options.poll_interval, line.subscribed));
+            name.poll_at = Some(now + jittered(poll_interval));
             let asked = Asked::Master(master.clone());
             line.send(asked, &question::about(master), question::REPLIES, timeout).await?;
         }
@@ -287,7 +291,7 @@ impl Watch {
                     if let Some(name) = self.names.get_mut(&master)
                         && answer.is_suspicious()
                     {
-                        let soon = Instant::now() + poll_after(SUSPICIOUS, true);
+                        let soon = Instant::now() + jittered(SUSPICIOUS);
                         name.poll_at = name.poll_at.map(|poll_at| poll_at.min(soon));
                     }
                     if !std::mem::replace(&mut line.greeted, true) {
@@ -358,15 +362,7 @@ impl Interest {
     }
 }
 
-/// With jitter, so that many processes do not ask in the same moment.
-fn poll_after(interval: Duration, subscribed: bool) -> Duration {
-    let interval = if subscribed { interval } else { interval.min(SUSPICIOUS) };
+/// So that many processes do not ask in the same moment.
+fn jittered(interval: Duration) -> Duration {
     interval.mul_f64(0.8 + 0.4 * fastrand::f64())
-}
-
-async fn at(when: Option<Instant>) {
-    match when {
-        Some(when) => sleep_until(when).await,
-        None => std::future::pending().await,
-    }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use crate::config::{HostPort, Mode};
 use crate::counters::Counter;
@@ -21,6 +21,7 @@ use crate::sentinel::watches::{Interest, Key, Membership, Watches};
 use crate::shared::{Master, Shared};
 use crate::status::ClientState;
 use crate::subscription::{self, Interruption};
+use crate::timer::at;
 use crate::tree::Tree;
 
 use super::report::{Course, Switched};
@@ -435,12 +436,5 @@ impl Supervisor {
         } else if first {
             self.shared.announce(EventKind::SwitchConfirmed, details);
         }
-    }
-}
-
-async fn at(when: Option<Instant>) {
-    match when {
-        Some(when) => sleep_until(when).await,
-        None => std::future::pending().await,
     }
 }
