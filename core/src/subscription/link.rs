@@ -86,11 +86,19 @@ struct Link<'a> {
     alive_at: SystemTime,
     /// How long a question to the server took last: what it said is at most that old.
     round_trip: Duration,
-    /// When the master that is being left answered last.
+    /// Set as soon as commands go to another master.
+    leaving: Option<Leaving>,
+}
+
+/// A link to a master that was replaced.
+struct Leaving {
+    /// When it is given up at the latest.
+    by: Instant,
+    /// When the old master answered last.
     answered: Instant,
-    /// The master that is being left says that it is a replica.
+    /// The old master says that it is a replica.
     demoted: bool,
-    /// The subscriptions that were opened before it was left.
+    /// How many subscriptions had been opened before it was left.
     opened: u64,
 }
 
@@ -105,9 +113,7 @@ impl<'a> Link<'a> {
             drained_at: SystemTime::now(),
             alive_at: SystemTime::now(),
             round_trip,
-            answered: Instant::now(),
-            demoted: false,
-            opened: 0,
+            leaving: None,
         }
     }
 
@@ -130,18 +136,17 @@ impl<'a> Link<'a> {
         let mut beat = Instant::now() + options.heartbeat_interval;
         // While a heartbeat is on its way `beat` is its deadline, and this is when it was sent.
         let mut beating: Option<Instant> = None;
-        let mut leave_by: Option<Instant> = None;
         loop {
             if self.is_left() {
-                if leave_by.is_none() {
+                if self.leaving.is_none() {
                     if self.talk.protocol() == Protocol::Resp2 {
                         // While it subscribes it cannot be asked for its role, so it might repeat the new master unnoticed.
                         return Err(Error::new(ErrorKind::Disconnected, "the master was replaced"));
                     }
-                    leave_by = Some(Instant::now() + LEAVING_LIMIT);
-                    beat = Instant::now();
-                    self.answered = Instant::now();
-                    self.opened = self.shared.hub.opened();
+                    let now = Instant::now();
+                    let opened = self.shared.hub.opened();
+                    self.leaving = Some(Leaving { by: now + LEAVING_LIMIT, answered: now, demoted: false, opened });
+                    beat = now;
                 }
             } else {
                 self.reconcile().await?;
@@ -150,8 +155,6 @@ impl<'a> Link<'a> {
                 if beating.is_none() && self.shared.gate.load().state == ClientState::Fenced {
                     beat = beat.min(Instant::now() + LEAVING_LOOK);
                 }
-            }
-            if leave_by.is_none() {
                 self.note_drained();
             }
             tokio::select! {
@@ -163,44 +166,44 @@ impl<'a> Link<'a> {
                             self.push(push);
                             backoff.succeeded();
                         }
-                        Ok(Incoming::Replies { values, .. }) if leave_by.is_some() => {
-                            self.answered = Instant::now();
+                        Ok(Incoming::Replies { values, .. }) => {
+                            if self.leaving.is_none() {
+                                self.round_trip = beating.map_or(self.round_trip, |sent| sent.elapsed());
+                            }
                             self.note_alive();
                             self.still_master(&values)?;
-                        }
-                        Ok(Incoming::Replies { .. }) => {
-                            self.round_trip = beating.map_or(self.round_trip, |sent| sent.elapsed());
-                            self.note_alive();
                         }
                         Err(error) if error.kind() == ErrorKind::NoPermission => self.refused(&error),
                         Err(error) => return Err(error),
                     }
                     // Any byte is life.
-                    if leave_by.is_none() {
+                    if self.leaving.is_none() {
                         beating = None;
                         beat = Instant::now() + options.heartbeat_interval;
                     }
                 }
-                _ = changes.changed(), if leave_by.is_none() => {}
+                _ = changes.changed(), if self.leaving.is_none() => {}
                 _ = gate.changed() => {}
-                () = sleep_until(beat), if leave_by.is_none() => {
-                    if beating.is_some() {
-                        return Err(Error::new(ErrorKind::Disconnected, "its heartbeat was not answered"));
+                () = sleep_until(beat) => match &self.leaving {
+                    None => {
+                        if beating.is_some() {
+                            return Err(Error::new(ErrorKind::Disconnected, "its heartbeat was not answered"));
+                        }
+                        beating = Some(Instant::now());
+                        beat = Instant::now() + options.heartbeat_timeout;
+                        self.talk.send_expecting(&encode(&[b"PING".as_slice()]), 1).await?;
                     }
-                    beating = Some(Instant::now());
-                    beat = Instant::now() + options.heartbeat_timeout;
-                    self.talk.send_expecting(&encode(&[b"PING".as_slice()]), 1).await?;
-                }
-                () = sleep_until(beat), if leave_by.is_some() => {
-                    if leave_by.is_some_and(|by| by <= Instant::now()) {
-                        return Err(Error::new(ErrorKind::Disconnected, "the old master did not close the link"));
+                    Some(leaving) => {
+                        if leaving.by <= Instant::now() {
+                            return Err(Error::new(ErrorKind::Disconnected, "the old master did not close the link"));
+                        }
+                        if leaving.answered.elapsed() > options.heartbeat_timeout {
+                            return Err(Error::new(ErrorKind::Disconnected, "the old master does not answer"));
+                        }
+                        beat = Instant::now() + LEAVING_LOOK;
+                        self.talk.send_expecting(&encode(&[b"HELLO".as_slice()]), 1).await?;
                     }
-                    if self.answered.elapsed() > options.heartbeat_timeout {
-                        return Err(Error::new(ErrorKind::Disconnected, "the old master does not answer"));
-                    }
-                    beat = Instant::now() + LEAVING_LOOK;
-                    self.talk.send_expecting(&encode(&[b"HELLO".as_slice()]), 1).await?;
-                }
+                },
             }
         }
     }
@@ -316,7 +319,9 @@ impl<'a> Link<'a> {
 
     /// The master that was left is heard no longer. If that was its own word, nothing is missing.
     async fn left(&self, prober: &Prober) {
-        if self.demoted || self.talk.closed || self.answered.elapsed() < LEAVING_QUIET {
+        // Without it the switch came last, and has marked what there is to mark.
+        let Some(leaving) = &self.leaving else { return };
+        if leaving.demoted || self.talk.closed || leaving.answered.elapsed() < LEAVING_QUIET {
             return;
         }
         // It may be reachable again, and others may take it for the master still: the gap ends when it is none.
@@ -334,16 +339,18 @@ impl<'a> Link<'a> {
             new_master: self.shared.known(|known| known.master.clone()),
             generation: self.shared.gate.load().generation,
         };
-        if let Some(gap) = self.shared.hub.left_in_silence(gap, self.opened) {
+        if let Some(gap) = self.shared.hub.left_in_silence(gap, leaving.opened) {
             self.announce_gap(&gap);
         }
     }
 
     /// The answer of a master that is being left. A heartbeat from before the switch may be answered in between.
     fn still_master(&mut self, replies: &[Value]) -> Result<(), Error> {
+        let Some(leaving) = &mut self.leaving else { return Ok(()) };
+        leaving.answered = Instant::now();
         match handshake::judge(Hop::Data, replies) {
             Ok(hello) if hello.role != Role::Master => {
-                self.demoted = true;
+                leaving.demoted = true;
                 Err(Error::new(ErrorKind::Disconnected, "the old master is a replica by now"))
             }
             _ => Ok(()),
