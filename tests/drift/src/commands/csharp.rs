@@ -63,7 +63,7 @@ fn declaration(method: &Method, name: &str) -> String {
     writeln!(text, "        public {} {name}{generic}({})", reply_type(reply), parameters.join(", "))
         .expect("a String");
     text.push_str("        {\n");
-    let fixed = method.items.iter().take_while(|item| is_fixed(item, params)).count();
+    let fixed = method.items.iter().take_while(|item| item.is_one_word(params)).count();
     let (first, more) = method.items.split_at(fixed);
     let first = first.iter().map(|item| fixed_text(item, params)).collect::<Vec<_>>().join(", ");
     let words = if more.is_empty() {
@@ -164,14 +164,6 @@ pub(super) fn variable(param: &Param) -> String {
             format!("@{name}")
         }
         _ => name,
-    }
-}
-
-fn is_fixed(item: &Item, params: &[Param]) -> bool {
-    match item {
-        Item::Word(_) => true,
-        Item::Put(at) => matches!(params[*at].shape, Shape::One(_)),
-        _ => false,
     }
 }
 

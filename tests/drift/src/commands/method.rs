@@ -72,6 +72,17 @@ pub(super) enum Item {
     If(usize, Vec<Item>),
 }
 
+impl Item {
+    /// Whether it is always there and is exactly one word.
+    pub(super) fn is_one_word(&self, params: &[Param]) -> bool {
+        match self {
+            Item::Word(_) => true,
+            Item::Put(at) => matches!(params[*at].shape, Shape::One(_)),
+            Item::PutEach(..) | Item::Counted(_) | Item::If(..) => false,
+        }
+    }
+}
+
 /// The methods, by the names of their commands.
 pub fn methods(table: &Table) -> Vec<Method> {
     let wanted = table.commands.values().filter(|command| !command.stateful && command.no_method.is_none());

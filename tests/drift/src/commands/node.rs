@@ -67,7 +67,7 @@ fn function(method: &Method) -> String {
         }
     };
     let params = &method.params;
-    let fixed = method.items.iter().take_while(|item| is_fixed(item, params)).count();
+    let fixed = method.items.iter().take_while(|item| item.is_one_word(params)).count();
     let (first, more) = method.items.split_at(fixed);
     let first = first.iter().map(|item| fixed_text(item, params)).collect::<Vec<_>>().join(", ");
     if more.is_empty() {
@@ -101,14 +101,6 @@ fn function(method: &Method) -> String {
     }
     text.push_str("  },\n");
     text
-}
-
-fn is_fixed(item: &Item, params: &[Param]) -> bool {
-    match item {
-        Item::Word(_) => true,
-        Item::Put(at) => matches!(params[*at].shape, Shape::One(_)),
-        _ => false,
-    }
 }
 
 fn fixed_text(item: &Item, params: &[Param]) -> String {
@@ -174,7 +166,7 @@ fn statement(text: &mut String, item: &Item, params: &[Param], depth: usize) {
                     line(format!("  words.push(switched('{}', {value}, '{word}'));", label(param)));
                     rest.iter().for_each(|item| statement(text, item, params, depth + 1));
                 }
-                _ if body.iter().all(|item| is_fixed(item, params)) => {
+                _ if body.iter().all(|item| item.is_one_word(params)) => {
                     let words = body.iter().map(|item| fixed_text(item, params)).collect::<Vec<_>>().join(", ");
                     line(format!("if ({value} !== undefined) words.push({words});"));
                     return;

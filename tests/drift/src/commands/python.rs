@@ -222,7 +222,7 @@ fn documentation(method: &Method) -> String {
 /// The statements of a method.
 fn body(method: &Method) -> String {
     let params = &method.params;
-    let fixed = method.items.iter().take_while(|item| fixed(item, params)).count();
+    let fixed = method.items.iter().take_while(|item| item.is_one_word(params)).count();
     let (first, rest) = method.items.split_at(fixed);
     let first = first.iter().map(|item| fixed_text(item, params)).collect::<Vec<_>>().join(", ");
     if rest.is_empty() {
@@ -250,14 +250,6 @@ fn body(method: &Method) -> String {
     }
     text.push_str("        return self._run(words)\n");
     text
-}
-
-fn fixed(item: &Item, params: &[Param]) -> bool {
-    match item {
-        Item::Word(_) => true,
-        Item::Put(at) => matches!(params[*at].shape, Shape::One(_)),
-        _ => false,
-    }
 }
 
 fn fixed_text(item: &Item, params: &[Param]) -> String {
@@ -299,7 +291,7 @@ fn statement(text: &mut String, item: &Item, params: &[Param], depth: usize) {
                 }
                 _ => {
                     line(format!("if {name} is not None:"));
-                    if body.len() > 1 && body.iter().all(|item| fixed(item, params)) {
+                    if body.len() > 1 && body.iter().all(|item| item.is_one_word(params)) {
                         let words = body.iter().map(|item| fixed_text(item, params)).collect::<Vec<_>>().join(", ");
                         line(format!("    words += ({words})"));
                     } else {
