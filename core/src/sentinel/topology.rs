@@ -16,6 +16,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::diagnosis::{self, Heard};
+use super::opinions::Opinions;
 use super::reply::{Answer, SentinelEvent};
 use crate::config::{HostPort, MinorityPolicy};
 use crate::error::{Cause, Error, ErrorKind};
@@ -141,7 +142,7 @@ pub(crate) struct Switch {
 pub(crate) struct Topology {
     policy: Policy,
     source: Source,
-    sentinels: BTreeMap<SentinelId, Opinion>,
+    opinions: Opinions,
     master: Option<Master>,
     usable: bool,
     generation: u64,
@@ -158,13 +159,6 @@ pub(crate) struct Topology {
     hinted: Option<Hint>,
     /// Why each node could not be used, for the error of `connect`.
     node_causes: BTreeMap<HostPort, Cause>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Opinion {
-    answer: Option<Answer>,
-    failure: Option<Cause>,
-    tilt: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -195,14 +189,14 @@ struct Probing {
 
 impl Topology {
     pub(crate) fn new(policy: Policy, source: Source) -> Topology {
-        let count = match &source {
+        let seeds = match &source {
             Source::Sentinels { seeds, .. } => seeds.len(),
             Source::Hosts(_) => 0,
         };
         Topology {
             policy,
             source,
-            sentinels: (0..count).map(|sentinel| (sentinel, Opinion::default())).collect(),
+            opinions: Opinions::new(seeds),
             master: None,
             usable: false,
             generation: 0,
@@ -229,18 +223,9 @@ impl Topology {
         let mut actions = Vec::new();
         match input {
             Input::Answered { sentinel, answer } => self.answered(now, sentinel, answer, &mut actions),
-            Input::SentinelFailed { sentinel, cause } => {
-                if let Some(opinion) = self.sentinels.get_mut(&sentinel) {
-                    // What it said before may be wrong by now.
-                    *opinion = Opinion { answer: None, failure: Some(cause), tilt: false };
-                }
-            }
-            Input::SentinelLearned { sentinel } => {
-                self.sentinels.entry(sentinel).or_default();
-            }
-            Input::SentinelForgotten { sentinel } => {
-                self.sentinels.remove(&sentinel);
-            }
+            Input::SentinelFailed { sentinel, cause } => self.opinions.failed(sentinel, cause),
+            Input::SentinelLearned { sentinel } => self.opinions.learned(sentinel),
+            Input::SentinelForgotten { sentinel } => self.opinions.forgotten(sentinel),
             Input::Event { sentinel, event } => self.event(now, sentinel, event, &mut actions),
             Input::Role { node, role, proof } => self.role(now, node, role, proof, &mut actions),
             Input::ProbeFailed { node, cause } => {
@@ -297,19 +282,11 @@ impl Topology {
         Some(match &self.source {
             Source::Hosts(hosts) => diagnosis::of_hosts(hosts, &self.node_causes),
             Source::Sentinels { seeds, master } => {
-                let heard: Vec<Heard> = seeds
-                    .iter()
-                    .zip(self.sentinels.values())
-                    .map(|(seed, opinion)| match (&opinion.answer, &opinion.failure) {
-                        (Some(answer), _) => Heard::Answer { seed, answer },
-                        (None, Some(cause)) => Heard::Failure(cause),
-                        (None, None) => Heard::Silence(seed),
-                    })
-                    .collect();
+                let heard = self.opinions.heard(seeds);
                 let heard_all = !heard.iter().any(Heard::is_silence);
                 if heard_all && !self.has_quorum() && heard.iter().any(Heard::names_a_master) {
-                    diagnosis::of_minority(&heard, self.sentinels.len())
-                } else if heard_all && self.named().is_none() && !self.votes().is_empty() {
+                    diagnosis::of_minority(&heard, self.opinions.known())
+                } else if heard_all && self.opinions.are_tied() {
                     diagnosis::of_disagreement(&heard)
                 } else {
                     diagnosis::of_sentinels(master, &heard, &self.node_causes)
@@ -323,51 +300,19 @@ impl Topology {
     }
 
     fn answered(&mut self, now: Duration, sentinel: SentinelId, answer: Answer, actions: &mut Vec<Action>) {
-        let Some(opinion) = self.sentinels.get_mut(&sentinel) else { return };
-        opinion.answer = Some(answer);
-        opinion.failure = None;
-        self.decide(now, actions);
-    }
-
-    /// What the sentinels say, taken together: the address with the newest epoch, then the most voices. A tie names nobody.
-    fn named(&self) -> Option<(HostPort, u64)> {
-        let votes = self.votes();
-        let ((epoch, node), most) = votes.iter().max_by_key(|((epoch, _), count)| (*epoch, **count))?;
-        let tied = votes.iter().any(|((of, other), count)| of == epoch && count == most && other != node);
-        (!tied).then(|| ((*node).clone(), *epoch))
-    }
-
-    fn votes(&self) -> BTreeMap<(u64, &HostPort), usize> {
-        let mut votes = BTreeMap::new();
-        for opinion in self.sentinels.values().filter(|opinion| !opinion.tilt) {
-            if let Some(answer) = &opinion.answer
-                && let Some(master) = &answer.master
-            {
-                *votes.entry((answer.epoch, master)).or_default() += 1;
-            }
+        if self.opinions.answered(sentinel, answer) {
+            self.decide(now, actions);
         }
-        votes
-    }
-
-    /// Whether a majority of the known sentinels names this node with this epoch.
-    fn most_name(&self, node: &HostPort, epoch: u64) -> bool {
-        self.votes().get(&(epoch, node)).is_some_and(|count| *count > self.sentinels.len() / 2)
-    }
-
-    fn most_answer(&self) -> bool {
-        let answering = self.sentinels.values().filter(|opinion| opinion.answer.is_some()).count();
-        answering > self.sentinels.len() / 2
     }
 
     /// Whether enough sentinels answer for a master to be chosen, as the policy says.
     fn has_quorum(&self) -> bool {
-        self.policy.minority == MinorityPolicy::Accept || self.most_answer()
+        self.policy.minority == MinorityPolicy::Accept || self.opinions.most_answer()
     }
 
     fn decide(&mut self, now: Duration, actions: &mut Vec<Action>) {
-        let Some((node, epoch)) = self.named() else { return };
-        let unheard = self.sentinels.values().any(|opinion| opinion.answer.is_none() && opinion.failure.is_none());
-        if self.master.is_none() && !self.most_answer() && unheard {
+        let Some((node, epoch)) = self.opinions.named() else { return };
+        if self.master.is_none() && !self.opinions.most_answer() && !self.opinions.all_heard() {
             let first = *self.first_answer.get_or_insert(now);
             if now < first + self.policy.hedge_delay {
                 return;
@@ -383,7 +328,7 @@ impl Topology {
             return;
         }
         // A master that a newer configuration has replaced goes on taking writes until it is demoted, and all of them are lost.
-        if self.usable && epoch > self.highest_epoch && self.most_name(&node, epoch) {
+        if self.usable && epoch > self.highest_epoch && self.opinions.most_name(&node, epoch) {
             self.suspend(now, "the sentinels name another master".to_owned(), actions);
         }
         self.probe(&node, actions);
@@ -392,7 +337,7 @@ impl Topology {
     /// Whether an opinion that names another node than the one in use deserves to be followed, if that node agrees.
     fn accepts(&self, node: &HostPort, epoch: u64) -> bool {
         let Some(master) = &self.master else { return true };
-        if epoch < self.highest_epoch && !self.seeds_insist(node, epoch) {
+        if epoch < self.highest_epoch && !self.opinions.seeds_insist(node, epoch) {
             return false;
         }
         // Until the failover that we are ahead of is known to the sentinels, they name the old master; it takes the new one's
@@ -401,29 +346,10 @@ impl Topology {
         !ahead || (!self.usable && self.node_causes.contains_key(&master.node))
     }
 
-    /// The door for lower epochs: `SENTINEL REMOVE` and `MONITOR`, or a redeployment, make them start again at 0.
-    fn seeds_insist(&self, node: &HostPort, epoch: u64) -> bool {
-        let voices = self
-            .seeds()
-            .filter(|opinion| !opinion.tilt)
-            .filter_map(|opinion| opinion.answer.as_ref())
-            .filter(|answer| answer.master.as_ref() == Some(node) && answer.epoch == epoch)
-            .count();
-        voices > self.seeds().count() / 2
-    }
-
-    fn seeds(&self) -> impl Iterator<Item = &Opinion> {
-        let count = match &self.source {
-            Source::Sentinels { seeds, .. } => seeds.len(),
-            Source::Hosts(_) => 0,
-        };
-        self.sentinels.range(..count).map(|(_, opinion)| opinion)
-    }
-
     fn confirm(&mut self, epoch: u64, actions: &mut Vec<Action>) {
         let Some(node) = self.master.as_ref().map(|master| master.node.clone()) else { return };
         if epoch < self.highest_epoch {
-            if !self.seeds_insist(&node, epoch) {
+            if !self.opinions.seeds_insist(&node, epoch) {
                 return;
             }
             actions.push(Action::EpochReset { from: self.highest_epoch, to: epoch });
@@ -486,9 +412,7 @@ impl Topology {
             }
             SentinelEvent::Changed => actions.push(Action::AskAll),
             SentinelEvent::Tilt { on } => {
-                if let Some(opinion) = self.sentinels.get_mut(&sentinel) {
-                    opinion.tilt = on;
-                }
+                self.opinions.tilt(sentinel, on);
                 actions.push(Action::AskAll);
             }
         }
@@ -508,7 +432,7 @@ impl Topology {
             Source::Sentinels { .. } => {
                 self.failover.as_ref().is_some_and(|failover| failover.candidate == *node)
                     || self.hinted.as_ref().is_some_and(|hint| hint.node == *node)
-                    || self.named().is_some_and(|(named, epoch)| named == *node && self.accepts(node, epoch))
+                    || self.opinions.named().is_some_and(|(named, epoch)| named == *node && self.accepts(node, epoch))
             }
         }
     }
@@ -563,7 +487,7 @@ impl Topology {
         match &self.source {
             Source::Hosts(_) => true,
             Source::Sentinels { .. } if !self.has_quorum() => false,
-            Source::Sentinels { .. } => match self.named() {
+            Source::Sentinels { .. } => match self.opinions.named() {
                 Some((named, epoch)) => {
                     let ahead =
                         self.master.as_ref().and_then(|master| master.eager_over).is_some_and(|known| epoch <= known);
@@ -575,7 +499,7 @@ impl Topology {
     }
 
     fn switch(&mut self, node: HostPort, proof: Proof, actions: &mut Vec<Action>) {
-        let named = self.named();
+        let named = self.opinions.named();
         let confirmed = named.as_ref().filter(|(named, _)| *named == node).map(|(_, epoch)| *epoch);
         let hosts = matches!(self.source, Source::Hosts(_));
         let eager = confirmed.is_none() && !hosts;
@@ -626,7 +550,7 @@ impl Topology {
             Source::Sentinels { .. } => {
                 actions.push(Action::AskAll);
                 self.ask_at = Some(now + ASK_AGAIN);
-                if let Some((node, _)) = self.named() {
+                if let Some((node, _)) = self.opinions.named() {
                     self.probe(&node, actions);
                 }
                 if let Some(node) = self.master.as_ref().map(|master| master.node.clone()) {
