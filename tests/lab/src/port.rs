@@ -6,16 +6,22 @@ use crate::error::{LabError, Result};
 
 /// A loopback port on which nothing listens at this moment.
 ///
+/// For a moment longer a process that is being started just now may hold the descriptor on which it was found free.
+pub(crate) fn free() -> Result<u16> {
+    let listener = listen()?;
+    Ok(listener.local_addr().map_err(|error| LabError::io("a loopback port", error))?.port())
+}
+
+/// A loopback port of our own.
+///
 /// The port lies *outside* the range from which the kernel takes source ports. Inside it a client that keeps
 /// knocking at a dead node can be given that very port as its own, connect to itself, and keep the node from
 /// coming back.
-pub(crate) fn free() -> Result<u16> {
+pub(crate) fn listen() -> Result<TcpListener> {
     let range = quiet_range();
     for _ in 0..1000 {
-        if let Ok(listener) = TcpListener::bind(("127.0.0.1", fastrand::u16(range.clone())))
-            && let Ok(addr) = listener.local_addr()
-        {
-            return Ok(addr.port());
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", fastrand::u16(range.clone()))) {
+            return Ok(listener);
         }
     }
     Err(LabError::new(format!("no free loopback port in {range:?}")))
@@ -35,11 +41,18 @@ fn quiet_range() -> Range<u16> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::poll;
 
     #[test]
     fn a_free_port_can_be_bound() {
         let port = free().unwrap();
-        assert_eq!(TcpListener::bind(("127.0.0.1", port)).unwrap().local_addr().unwrap().port(), port);
+        // Another test may be starting a server, which holds the descriptor until it runs its own program.
+        let moment = Duration::from_millis(1);
+        let bind = || TcpListener::bind(("127.0.0.1", port)).map_err(|error| error.to_string());
+        let listener = poll::until("the port is bound", moment, Duration::from_secs(5), bind).unwrap();
+        assert_eq!(listener.local_addr().unwrap().port(), port);
     }
 }

@@ -44,8 +44,7 @@ pub(super) struct Gate {
 impl Gate {
     /// Closed, on a port that nobody else has.
     pub(super) fn new() -> io::Result<Self> {
-        let port = port::free().map_err(io::Error::other)?;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+        let listener = port::listen().map_err(io::Error::other)?;
         listener.set_nonblocking(true)?;
         let addr = listener.local_addr()?;
         let mut gate = Self { listener, addr, open: true, openings: 0, filtered: false };
