@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod access;
 mod bell;
 mod client;
 mod command;
@@ -35,8 +36,9 @@ pub use client::{Client, Timeout};
 pub use command::Request;
 pub use completion::{Completion, Queue};
 pub use config::{
-    Config, ConnectPolicy, Credentials, HostPort, MinorityPolicy, Mode, OptionKind, OptionScope, OptionSpec,
-    OptionValue, Options, OverflowPolicy, ProtocolPolicy, Secret, UnavailablePolicy,
+    AddressMap, Config, ConnectPolicy, Credentials, Hop, HostPort, IpPreference, MinorityPolicy, Mode, NameTable,
+    OptionKind, OptionScope, OptionSpec, OptionValue, Options, OverflowPolicy, ProtocolPolicy, Secret, SentinelTls,
+    ServerNames, TlsPolicy, UnavailablePolicy, VerifyPolicy,
 };
 pub use error::{Cause, Error, ErrorKind, Phase, Result, Retry, Step};
 pub use event::{Event, EventKind, Events};

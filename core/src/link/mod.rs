@@ -2,6 +2,9 @@
 
 pub(crate) mod engine;
 pub(crate) mod handshake;
+pub(crate) mod resolve;
 pub(crate) mod resp;
 pub(crate) mod socket;
 pub(crate) mod talk;
+pub(crate) mod tls;
+pub(crate) mod trust;
