@@ -153,6 +153,10 @@ impl Talk {
                 ErrorKind::Timeout => {
                     Error::new(ErrorKind::ConnectFailed, "it accepts connections but does not answer HELLO")
                 }
+                ErrorKind::Disconnected if !greeting.door.is_encrypted() => {
+                    let text = format!("{} before it answered HELLO (does this port want TLS?)", error.message());
+                    Error::new(ErrorKind::Disconnected, text)
+                }
                 // Whatever answers, it is not what we look for.
                 ErrorKind::Protocol if hop == Hop::Sentinel => Error::new(ErrorKind::NotASentinel, error.message()),
                 _ => error,

@@ -158,7 +158,7 @@ fn explain(error: &rustls::Error, name: &str) -> Error {
             let found = if found.is_empty() { "no name at all".to_owned() } else { found.join(", ") };
             format!("the certificate is not for {name:?}, it is for {found} (option tls_server_name)")
         }
-        InvalidCertificate(CertificateError::UnknownIssuer) => {
+        InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
             format!("the certificate of {name:?} was issued by nobody whom this client trusts (option tls_ca)")
         }
         Invalid(InvalidMessage::InvalidContentType) => "what answers does not speak TLS (option tls)".to_owned(),
@@ -166,6 +166,8 @@ fn explain(error: &rustls::Error, name: &str) -> Error {
             AlertDescription::CertificateRequired
             | AlertDescription::BadCertificate
             | AlertDescription::UnknownCA
+            | AlertDescription::DecryptError
+            | AlertDescription::AccessDenied
             | AlertDescription::CertificateUnknown
             | AlertDescription::HandshakeFailure,
         ) => format!("the server {name:?} refuses: {error} (options tls_cert and tls_key)"),

@@ -10,7 +10,6 @@ use tokio::time::{Instant, sleep_until};
 
 use super::probe::{Prober, ask_role};
 use super::role::Role;
-use crate::config::HostPort;
 use crate::link::talk::Talk;
 use crate::sentinel::topology::{Input, Proof};
 use crate::sentinel::watch::Report;

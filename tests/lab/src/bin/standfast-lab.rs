@@ -16,7 +16,7 @@ use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM},
     iterator::Signals,
 };
-use standfast_lab::{Fault, Lab, LabOptions, Publisher, Side, Value, clean_up, now_us};
+use standfast_lab::{Fault, Lab, LabOptions, Publisher, Side, TlsOptions, Value, clean_up, now_us};
 
 fn main() -> Result<()> {
     let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).context("listening to signals")?;
@@ -132,6 +132,7 @@ struct StartRequest {
     master_name: Option<String>,
     password: Option<String>,
     sentinel_password: Option<String>,
+    tls: Option<TlsRequest>,
     #[serde(default)]
     proxied: bool,
     #[serde(default)]
@@ -152,6 +153,30 @@ struct FaultRequest {
     fault: Fault,
 }
 
+/// What is left out is as in `TlsOptions::default()`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TlsRequest {
+    data: Option<bool>,
+    sentinel: Option<bool>,
+    #[serde(default)]
+    mutual: bool,
+    names: Option<Vec<String>>,
+}
+
+impl TlsRequest {
+    fn options(self) -> TlsOptions {
+        let usual = TlsOptions::default();
+        TlsOptions {
+            data: self.data.unwrap_or(usual.data),
+            sentinel: self.sentinel.unwrap_or(usual.sentinel),
+            mutual: self.mutual,
+            names: self.names.unwrap_or(usual.names),
+            versions: usual.versions,
+        }
+    }
+}
+
 impl StartRequest {
     fn options(self) -> LabOptions {
         let usual = LabOptions::default();
@@ -164,6 +189,7 @@ impl StartRequest {
             master_name: self.master_name.unwrap_or(usual.master_name),
             password: self.password,
             sentinel_password: self.sentinel_password,
+            tls: self.tls.map(TlsRequest::options),
             proxied: self.proxied,
             more_masters: self.more_masters,
             server_args: self.server_args,
