@@ -34,7 +34,6 @@ from typing import Any, Literal
 
 __all__ = [
     "Entry",
-    "FaultKind",
     "Happened",
     "Lab",
     "LabError",
@@ -45,10 +44,9 @@ __all__ = [
     "lab_program",
 ]
 
-FaultKind = Literal[
+_FaultKind = Literal[
     "swallow", "black_hole", "cut", "delay", "reset", "half_open", "refuse", "drop_pushes", "answer", "reroute"
 ]
-"""What can be wrong with connections; needs ``Lab(proxied=True)``."""
 
 # Beyond what a request says of its own patience: starting and healing have limits in the lab, below this.
 _ANSWER_WITHIN = 60.0
@@ -253,7 +251,7 @@ class Lab:
     def fault(
         self,
         node: str,
-        kind: FaultKind,
+        kind: _FaultKind,
         *,
         side: str = "all",
         next: int | None = None,

@@ -29,7 +29,8 @@ fn the_readme_lists_every_request_and_no_other() {
     let readme = read("tests/lab/README.md");
     let table = readme.split("| `do` |").nth(1).unwrap().split("\n\n").next().unwrap();
     let cells = table.lines().skip(2).filter_map(|row| row.split('|').nth(1));
-    let mut listed: Vec<String> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(str::to_owned).collect();
+    let mut listed: Vec<String> =
+        cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(str::to_owned).collect();
     let mut known = requests();
     listed.sort();
     known.sort();
@@ -40,7 +41,8 @@ fn the_readme_lists_every_request_and_no_other() {
 fn every_kit_has_every_request() {
     let python = read("bindings-python/python/standfast/testing.py");
     let (node, types) = (read("bindings-node/testing.js"), read("bindings-node/testing.d.ts"));
-    let csharp = read("bindings-c/csharp/Standfast.Testing/Lab.cs") + &read("bindings-c/csharp/Standfast.Testing/Lab.Waiting.cs");
+    let csharp = read("bindings-c/csharp/Standfast.Testing/Lab.cs")
+        + &read("bindings-c/csharp/Standfast.Testing/Lab.Waiting.cs");
     for request in requests() {
         if request == "publisher_stop" {
             continue; // The publisher's own `stop`, which all tests of failovers use.

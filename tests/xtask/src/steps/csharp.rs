@@ -22,8 +22,7 @@ pub(super) fn steps(repo: &Repo) -> Vec<Step> {
     vec![
         build(repo),
         build_kit(repo),
-        Step::build("build-csharp-tests", vec![tests])
-            .after(&["build-csharp", "build-csharp-kit"]),
+        Step::build("build-csharp-tests", vec![tests]).after(&["build-csharp", "build-csharp-kit"]),
         Step::test("csharp", mono, Counter::Plain).after(&["build-csharp-tests", "build-c", "build-lab"]),
     ]
 }
