@@ -44,10 +44,6 @@ __all__ = [
     "lab_program",
 ]
 
-_FaultKind = Literal[
-    "swallow", "black_hole", "cut", "delay", "reset", "half_open", "refuse", "drop_pushes", "answer", "reroute"
-]
-
 # Beyond what a request says of its own patience: starting and healing have limits in the lab, below this.
 _ANSWER_WITHIN = 60.0
 _END_WITHIN = 10.0
@@ -251,7 +247,9 @@ class Lab:
     def fault(
         self,
         node: str,
-        kind: _FaultKind,
+        kind: Literal[
+            "swallow", "black_hole", "cut", "delay", "reset", "half_open", "refuse", "drop_pushes", "answer", "reroute"
+        ],
         *,
         side: str = "all",
         next: int | None = None,
