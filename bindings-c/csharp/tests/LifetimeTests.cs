@@ -9,6 +9,7 @@ using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Threading;
 using Standfast;
+using Standfast.Testing;
 
 internal static class LifetimeTests
 {
