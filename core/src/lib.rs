@@ -33,7 +33,7 @@ pub mod blocking;
 
 pub use bell::{Bell, Interrupt};
 pub use client::{Client, Timeout};
-pub use command::Request;
+pub use command::{Request, Words};
 pub use completion::{Completion, Queue};
 pub use config::{
     AddressMap, Config, ConnectPolicy, Credentials, Hop, HostPort, IpPreference, MinorityPolicy, Mode, NameTable,
