@@ -190,7 +190,7 @@ impl Source {
             (None, Some(path)) => Source::File {
                 username: given.username.clone(),
                 option: if hop == Hop::Data { "password_file" } else { "sentinel_password_file" },
-                path: path.clone(),
+                path: path.into(),
                 last: Mutex::default(),
             },
             (None, None) => Source::Given(given.clone()),
@@ -295,12 +295,12 @@ mod tests {
         for bad in [&b""[..], b"\n", b"a\nb\n", b"\xff\xfe"] {
             std::fs::write(&path, bad).unwrap();
             assert_eq!(password(&access, Hop::Data), Some("two".into()));
-            let error = config(&url).check().unwrap_err();
+            let error = Access::check(&config(&url)).unwrap_err();
             assert!(error.message().starts_with("option password_file: the file cannot be used"), "{error}");
         }
         std::fs::remove_dir_all(&folder).unwrap();
         assert_eq!(password(&access, Hop::Data), Some("two".into()));
-        let error = config("redis://h?password_file=/canary").check().unwrap_err();
+        let error = Access::check(&config("redis://h?password_file=/canary")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidOption);
         assert!(!error.to_string().contains("canary"), "{error}");
     }
@@ -309,7 +309,7 @@ mod tests {
     fn a_function_that_panics_has_said_nothing() {
         let mut config = config("redis://h");
         config.set_credentials_provider(Hop::Data, || panic!("on purpose"));
-        config.check().unwrap();
+        Access::check(&config).unwrap();
         let error = Access::new(&config).door(Hop::Data).credentials().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidOption);
     }

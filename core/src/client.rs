@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use redis::{RedisFuture, Value};
 use tracing::Instrument;
 
+use crate::access::Access;
 use crate::blocking::Blocking;
 use crate::command::Request;
 use crate::command::outcome;
@@ -47,9 +48,10 @@ impl Client {
     /// Make a client and return at once; it connects in the background.
     ///
     /// # Errors
-    /// Those of [`Config::check`]; [`ErrorKind::Internal`] when the system has no thread or descriptor left.
+    /// Those of [`Config::check`]; [`ErrorKind::InvalidOption`] for a file that cannot be used; [`ErrorKind::Internal`] when the system has no thread or descriptor left.
     pub fn open(config: Config) -> Result<Client> {
         config.check()?;
+        Access::check(&config)?;
         let process = Process::current()?;
         let runtime = process.handle()?.clone();
         let shared = Arc::new(Shared::new(config, runtime.clone()));

@@ -19,7 +19,6 @@ pub use secret::Secret;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use hooks::Hooks;
@@ -122,9 +121,7 @@ pub enum Mode {
 pub struct Config {
     pub(crate) mode: Mode,
     data: Credentials,
-    data_file: Option<PathBuf>,
     sentinel: Credentials,
-    sentinel_file: Option<PathBuf>,
     /// `sentinel_auth=same`, whatever the data nodes have in the end.
     pub(crate) sentinel_same: bool,
     pub(crate) db: u64,
@@ -138,9 +135,7 @@ impl Config {
         Config {
             mode,
             data: Credentials::default(),
-            data_file: None,
             sentinel: Credentials::default(),
-            sentinel_file: None,
             sentinel_same: false,
             db: 0,
             options: Options::default(),
@@ -178,8 +173,6 @@ impl Config {
         match name {
             "username" => self.data.username = Some(value.into_words(name)?),
             "password" => self.data.password = Some(Secret::new(value.into_words(name)?)),
-            "password_file" => self.data_file = Some(value.into_words(name)?.into()),
-            "sentinel_password_file" => self.sentinel_file = Some(value.into_words(name)?.into()),
             "sentinel_username" => self.sentinel.username = Some(value.into_words(name)?),
             "sentinel_password" => self.sentinel.password = Some(Secret::new(value.into_words(name)?)),
             "sentinel_auth" => match value.into_text(name)?.as_str() {
@@ -225,12 +218,13 @@ impl Config {
         self.hooks.resolver = Some(Arc::new(resolver));
     }
 
-    /// The credentials as configured, and the file that holds the password.
-    pub(crate) fn credentials(&self, hop: Hop) -> (&Credentials, Option<&PathBuf>) {
-        match hop {
-            Hop::Data => (&self.data, self.data_file.as_ref()),
-            Hop::Sentinel => (&self.sentinel, self.sentinel_file.as_ref()),
-        }
+    /// The credentials as configured, and the file that holds the password, if one does.
+    pub(crate) fn credentials(&self, hop: Hop) -> (&Credentials, Option<&str>) {
+        let (given, file) = match hop {
+            Hop::Data => (&self.data, &self.options.password_file),
+            Hop::Sentinel => (&self.sentinel, &self.options.sentinel_password_file),
+        };
+        (given, Some(file.as_str()).filter(|file| !file.is_empty()))
     }
 
     /// Whether anything was said about credentials for this hop.
@@ -265,15 +259,13 @@ impl Config {
     }
 
     /// The whole configuration as a report: `mode` (`sentinel` or `direct`), `hosts`, `master`, `db`, `username`, `password`,
-    /// `password_file`, `sentinel_username`, `sentinel_password`, `sentinel_password_file`, `sentinel_auth`, and `options` by
-    /// name. A password is `***`, or nil.
+    /// `sentinel_username`, `sentinel_password`, `sentinel_auth`, and `options` by name. A password is `***`, or nil.
     pub fn describe(&self) -> Tree {
         let (mode, hosts, master) = match &self.mode {
             Mode::Sentinel { sentinels, master } => ("sentinel", sentinels, Some(master.clone())),
             Mode::Direct { hosts } => ("direct", hosts, None),
         };
         let masked = |credentials: &Credentials| Tree::from(credentials.password.as_ref().map(|_| "***"));
-        let file = |path: &Option<PathBuf>| Tree::from(path.as_ref().map(|path| path.display().to_string()));
         Tree::Map(vec![
             ("mode", mode.into()),
             ("hosts", Tree::List(hosts.iter().map(|host| host.to_string().into()).collect())),
@@ -281,10 +273,8 @@ impl Config {
             ("db", self.db.into()),
             ("username", self.data.username.clone().into()),
             ("password", masked(&self.data)),
-            ("password_file", file(&self.data_file)),
             ("sentinel_username", self.sentinel.username.clone().into()),
             ("sentinel_password", masked(&self.sentinel)),
-            ("sentinel_password_file", file(&self.sentinel_file)),
             ("sentinel_auth", self.sentinel_same.then_some("same").into()),
             ("options", Tree::Map(self.options.show())),
         ])

@@ -348,7 +348,7 @@ impl OptionType for Secret {
         value.into_text(name).map(Secret::new)
     }
     fn show(&self) -> Tree {
-        Tree::from((!self.reveal().is_empty()).then_some("***"))
+        Tree::Text(if self.reveal().is_empty() { String::new() } else { "***".to_owned() })
     }
     fn bounds((): &()) -> Option<(u64, u64)> {
         None
@@ -492,6 +492,8 @@ const DAY: Duration = secs(86_400);
 pub(crate) const SYSTEM: &str = "system";
 
 options! {
+    password_file: String = String::new(), "", (), "A file with the password on the data nodes, read again for every connection.";
+    sentinel_password_file: String = String::new(), "", (), "A file with the password on the sentinels, read again for every connection.";
     connect: ConnectPolicy = ConnectPolicy::Wait, "wait", (), "Whether connect waits for the first master.";
     connect_deadline: Duration = secs(10), "10s", (ms(1), DAY), "How long connect waits for the first master.";
     connect_timeout: Duration = secs(2), "2s", (ms(1), DAY), "Time for one connection to a data node: TCP, TLS, handshake and role.";
@@ -558,23 +560,11 @@ const fn reserved(
 }
 
 /// The options that belong to the address.
-const ADDRESS: [OptionSpec; 8] = [
+const ADDRESS: [OptionSpec; 6] = [
     spec("username", OptionKind::Text, "", "The user on the data nodes."),
     spec("password", OptionKind::Secret, "", "The password on the data nodes."),
-    spec(
-        "password_file",
-        OptionKind::Text,
-        "",
-        "A file with the password on the data nodes, read again for every connection.",
-    ),
     spec("sentinel_username", OptionKind::Text, "", "The user on the sentinels."),
     spec("sentinel_password", OptionKind::Secret, "", "The password on the sentinels."),
-    spec(
-        "sentinel_password_file",
-        OptionKind::Text,
-        "",
-        "A file with the password on the sentinels, read again for every connection.",
-    ),
     spec(
         "sentinel_auth",
         OptionKind::Choice(&["same"]),
