@@ -15,7 +15,7 @@ function clean({ code, signal, stderr }) {
 describe('exit', () => {
   let lab;
   before(async () => (lab = await Lab.start({ replicas: 0, sentinels: 1, quorum: 1 })));
-  after(() => lab?.stop());
+  after(() => lab?.close());
 
   /** Runs until the line 'idle' and then must end within a second. */
   async function endsAfterIdle(source, options) {

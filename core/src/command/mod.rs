@@ -8,8 +8,10 @@ mod request;
 pub(crate) mod shape;
 mod table;
 pub(crate) mod unit;
+mod words;
 
 pub use replies::Answer;
 pub(crate) use replies::Replies;
 pub use request::Request;
 pub(crate) use request::{Form, encode};
+pub use words::Words;

@@ -8,6 +8,7 @@ use redis::Value;
 use super::facts::{self, Blocks, Facts};
 use super::shape::{self, Shape};
 use super::unit::{self, Kind, Unit};
+use super::words::header;
 use super::{Answer, Replies};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -37,9 +38,14 @@ impl Request {
     }
 
     fn of(args: &[&[u8]]) -> Request {
+        Request::encoded(&encode(args), args)
+    }
+
+    /// A command that is encoded already.
+    pub(super) fn encoded(bytes: &[u8], args: &[&[u8]]) -> Request {
         let name = args.first().map(|name| String::from_utf8_lossy(name).to_ascii_uppercase()).unwrap_or_default();
         Request {
-            bytes: encode(args).into(),
+            bytes: bytes.into(),
             facts: facts::of(args),
             name: name.chars().take(32).collect::<String>().into(),
             idempotent: false,
@@ -221,9 +227,9 @@ impl fmt::Debug for Request {
 pub(crate) fn encode(args: &[&[u8]]) -> Vec<u8> {
     let size = 16 + args.iter().map(|arg| arg.len() + 16).sum::<usize>();
     let mut out = Vec::with_capacity(size);
-    out.extend_from_slice(format!("*{}\r\n", args.len()).as_bytes());
+    header(&mut out, b'*', args.len());
     for arg in args {
-        out.extend_from_slice(format!("${}\r\n", arg.len()).as_bytes());
+        header(&mut out, b'$', arg.len());
         out.extend_from_slice(arg);
         out.extend_from_slice(b"\r\n");
     }
