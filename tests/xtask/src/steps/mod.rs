@@ -12,6 +12,8 @@ mod python;
 
 use std::{process::Command, time::Duration};
 
+pub(crate) use python::pytest;
+
 use crate::{Area, count::Counter, repo::Repo};
 
 /// A few commands that belong together.
@@ -94,6 +96,15 @@ fn build_all(repo: &Repo) -> Vec<Step> {
         python::build(repo),
         node::build(repo),
     ]
+}
+
+/// What builds the Python package, and what builds the Node package.
+pub(crate) fn build_python(repo: &Repo) -> Vec<Command> {
+    python::build(repo).commands
+}
+
+pub(crate) fn build_node(repo: &Repo) -> Vec<Command> {
+    node::build(repo).commands
 }
 
 /// What the demo runs: every library and extension, and the faces that have to be compiled.
