@@ -13,6 +13,7 @@ mod command;
 mod completion;
 mod config;
 mod counters;
+mod doctor;
 mod driver;
 mod error;
 mod event;
@@ -35,12 +36,13 @@ pub mod blocking;
 pub use bell::{Bell, Interrupt};
 pub use client::{Client, Timeout};
 pub use command::{Answer, Request, Words};
-pub use completion::{Completion, Queue};
+pub use completion::{Completion, Host, Queue, Turned};
 pub use config::{
     AddressMap, Config, ConnectPolicy, Credentials, Hop, HostPort, IpPreference, MinorityPolicy, Mode, NameTable,
     OptionKind, OptionScope, OptionSpec, OptionValue, Options, OverflowPolicy, ProtocolPolicy, Secret, SentinelTls,
     ServerNames, TlsPolicy, UnavailablePolicy, VerifyPolicy,
 };
+pub use doctor::{FINDINGS, Finding, FindingKind, Severity};
 pub use error::{Cause, Error, ErrorKind, Phase, Result, Retry, Step};
 pub use event::{Event, EventKind, Events};
 pub use log::{LogLevel, LogRecord, Logs};

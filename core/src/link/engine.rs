@@ -35,7 +35,7 @@ pub(crate) struct Unanswered {
 #[derive(Debug)]
 pub(crate) struct Engine {
     /// On an encrypted link, what stands between `input`, `output` and the socket.
-    tls: Option<TlsStage>,
+    tls: Option<Box<TlsStage>>,
     parser: Parser,
     input: Vec<u8>,
     /// How much of `input` is consumed already.
@@ -126,17 +126,17 @@ impl Engine {
 
     /// Everything on this link goes through TLS. Said before the first byte; the handshake comes out of [`Engine::output`].
     pub(crate) fn encrypt(&mut self, tls: TlsStage) {
-        self.tls = Some(tls);
+        self.tls = Some(Box::new(tls));
     }
 
     /// TLS is not agreed upon yet: what is queued waits for the server's part of the handshake.
     pub(crate) fn is_handshaking(&self) -> bool {
-        self.tls.as_ref().is_some_and(TlsStage::is_handshaking)
+        self.tls.as_ref().is_some_and(|tls| tls.is_handshaking())
     }
 
     /// After the end of the stream: whether it was the server's own word, as far as that can be known.
     pub(crate) fn ended_in_order(&self) -> bool {
-        self.tls.as_ref().is_none_or(TlsStage::has_ended)
+        self.tls.as_ref().is_none_or(|tls| tls.has_ended())
     }
 
     /// What is to be written.
@@ -198,7 +198,7 @@ impl Engine {
             self.parsed += used;
             let value = match value {
                 // What came before a failure of TLS is as good as ever.
-                None => return self.tls.as_ref().and_then(TlsStage::failure).map_or(Ok(None), Err),
+                None => return self.tls.as_ref().and_then(|tls| tls.failure()).map_or(Ok(None), Err),
                 Some(push @ Value::Push { .. }) => return Ok(Some(Incoming::Push(push))),
                 Some(value) if self.protocol == Protocol::Resp2 => match self.natural(value) {
                     push @ Value::Push { .. } => return Ok(Some(Incoming::Push(push))),

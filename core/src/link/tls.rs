@@ -17,7 +17,7 @@ const RECORD: usize = 16 << 10;
 
 /// See the head of this file.
 pub(crate) struct TlsStage {
-    session: Box<ClientConnection>,
+    session: ClientConnection,
     /// The name that the certificate must have, as a person wrote it.
     name: String,
     outgoing: Vec<u8>,
@@ -42,7 +42,7 @@ impl TlsStage {
             .map_err(|_| failed(format!("no certificate can have the name {name:?} (option tls_server_name)")))?;
         let session = ClientConnection::new(config, server).map_err(|error| explain(&error, name))?;
         Ok(TlsStage {
-            session: Box::new(session),
+            session,
             name: name.to_owned(),
             outgoing: Vec::new(),
             written: 0,
