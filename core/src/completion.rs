@@ -14,6 +14,7 @@ use crate::client::{Client, Timeout};
 use crate::command::Request;
 use crate::command::outcome;
 use crate::driver::tokio::{self as tokio_driver, Ticket};
+use crate::errand::Errand;
 use crate::error::{Error, ErrorKind, Result};
 use crate::subscription::Subscription;
 use crate::sync::lock;
@@ -115,6 +116,14 @@ impl Queue {
     ) -> Result<()> {
         let subscription = subscription.clone();
         self.start(tag, Running::wait(), async move { subscription.ready_within(timeout).await.map(|()| Value::Nil) })
+    }
+
+    /// Submit an errand: a step of a scan, a call of a lock, a command for a certain node.
+    ///
+    /// # Errors
+    /// As [`Queue::submit`].
+    pub fn submit_errand(&self, errand: Errand, tag: u64) -> Result<()> {
+        self.start(tag, Running::wait(), errand.into_future())
     }
 
     fn start(

@@ -42,7 +42,7 @@ impl Request {
 
     /// Several encoded commands as one unit: written together, on one link, answered together.
     pub(crate) fn unit(bytes: Vec<u8>, replies: usize) -> Request {
-        let facts = Facts { reads_only: false, blocks: Blocks::No, changes_link: false, shape: Shape::Same };
+        let facts = Facts { reads_only: false, may_write: true, blocks: Blocks::No, changes_link: false, shape: Shape::Same };
         Request { bytes: bytes.into(), replies, facts, name: "pipeline".into() }
     }
 
@@ -70,6 +70,11 @@ impl Request {
 
     pub(crate) fn reads_only(&self) -> bool {
         self.facts.reads_only
+    }
+
+    /// Whether it may change data.
+    pub(crate) fn may_write(&self) -> bool {
+        self.facts.may_write
     }
 
     pub(crate) fn blocks(&self) -> Blocks {
