@@ -104,6 +104,12 @@ export interface ConnectOptions {
   maxReplyBytes?: number;
   /** The deepest nesting of a reply that is accepted. Default: 128. */
   maxReplyDepth?: number;
+  /** How often a write is tried to see whether writing works; `off` for never. Default: off. Milliseconds, or text such as '5s'. */
+  writeProbeInterval?: number | string;
+  /** The hash that the write probe sets a field of; without one, a key with the names of host and client. */
+  writeProbeKey?: string;
+  /** How long a write probe may take; `off` for as long as a heartbeat. Default: off. Milliseconds, or text such as '5s'. */
+  writeProbeTimeout?: number | string;
   /** The name that servers show in CLIENT LIST. Default: standfast:<lang>:<version>. */
   clientName?: string;
   /** Which hops are encrypted. Default: none. Reserved: this version takes the default only. */
@@ -116,12 +122,6 @@ export interface ConnectOptions {
   readFrom?: 'master' | 'replica' | 'any';
   /** How many replicas must have a write before it counts as done. Default: none. Reserved: this version takes the default only. */
   durability?: string;
-  /** How often a write is tried to see whether writing works. Default: off. Reserved: this version takes the default only. Milliseconds, or text such as '5s'. */
-  writeProbeInterval?: number | string;
-  /** The key that the write probe sets. Reserved: this version takes the default only. */
-  writeProbeKey?: string;
-  /** How long a write probe may take. Default: off. Reserved: this version takes the default only. Milliseconds, or text such as '5s'. */
-  writeProbeTimeout?: number | string;
   /** A subscription that is silent for so long is made anew. Default: off. Reserved: this version takes the default only. Milliseconds, or text such as '5s'. */
   maxSilence?: number | string;
   /** How often a message of our own proves that a subscription works. Default: off. Reserved: this version takes the default only. Milliseconds, or text such as '5s'. */
