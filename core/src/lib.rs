@@ -30,12 +30,13 @@ mod supervisor;
 mod sync;
 mod timer;
 mod tree;
+mod unit;
 
 pub mod blocking;
 
 pub use bell::{Bell, Interrupt};
 pub use client::{Client, Timeout};
-pub use command::{Request, Words};
+pub use command::{Answer, Request, Words};
 pub use completion::{Completion, Queue};
 pub use config::{
     Config, ConnectPolicy, Credentials, HostPort, MinorityPolicy, Mode, OptionKind, OptionScope, OptionSpec,
@@ -52,6 +53,7 @@ pub use scan::{NodeChange, Scan, ScanItem, ScanOptions, batch_value};
 pub use status::{ClientState, LinkStatus, Node, Opinion, SentinelStatus, Status, WriteProbe};
 pub use subscription::{Channels, Dropped, Gap, Item, Message, Subscription};
 pub use tree::{Tree, unix_micros};
+pub use unit::Unit;
 
 /// The version of this library.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -165,7 +165,7 @@ impl Talk {
 
     /// The same for a command, whose replies get the form that they have in RESP3.
     pub(crate) async fn send_request(&mut self, request: &Request) -> Result<()> {
-        self.engine.push_shaped(0, request.bytes(), request.replies(), request.shape());
+        self.engine.push_request(0, request);
         self.flush().await
     }
 

@@ -14,7 +14,7 @@ use super::script::{self, Fence, Word};
 use super::state::{Holding, LockChange, LockState};
 use super::{LockCall, check_ttl};
 use crate::bell::Bell;
-use crate::command::{Request, outcome};
+use crate::command::Request;
 use crate::config::{Mode, UnavailablePolicy};
 use crate::driver::tokio::{self as tokio_driver};
 use crate::error::{Error, ErrorKind, Phase, Result};
@@ -151,6 +151,10 @@ impl Holder {
     pub(super) async fn call(self: Arc<Self>, call: LockCall) -> Result<Value> {
         match call {
             LockCall::Take { wait } => self.take(wait).await.map(Value::Boolean),
+            LockCall::Acquire { wait } => match self.take(wait).await? {
+                true => Ok(Value::Boolean(true)),
+                false => Err(Error::new(ErrorKind::LockNotHeld, "somebody else has the lock")),
+            },
             LockCall::Extend { ttl } => {
                 let ttl = ttl.unwrap_or(self.ttl);
                 check_ttl(ttl)?;
@@ -168,7 +172,7 @@ impl Holder {
     async fn ask(&self, request: Request, deadline: Instant) -> Result<Value> {
         let total = deadline.saturating_duration_since(Instant::now());
         let limit = Limit { deadline: Some(deadline), total };
-        outcome::single(tokio_driver::execute(&self.shared, request, limit, Arc::default()).await?)
+        tokio_driver::execute(&self.shared, request, limit, Arc::default()).await?.single()
     }
 
     async fn take(self: &Arc<Self>, wait: Duration) -> Result<bool> {
@@ -274,8 +278,6 @@ impl Holder {
             let sent = Instant::now();
             let word = match self.ask(script::extend(&self.key, &self.token, ttl)?, deadline).await {
                 Ok(reply) => script::word(&reply)?,
-                // Twice is as good as once.
-                Err(error) if error.kind() == ErrorKind::MaybeExecuted && Instant::now() < deadline => continue,
                 Err(error) => return Err(error),
             };
             // What another master said proves nothing.

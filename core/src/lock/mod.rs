@@ -38,6 +38,11 @@ pub enum LockCall {
         /// Zero tries once.
         wait: Duration,
     },
+    /// The same, but failing with [`ErrorKind::LockNotHeld`] if it was not taken: for scopes.
+    Acquire {
+        /// Zero tries once.
+        wait: Duration,
+    },
     /// Make it last so long from now on; without a time, as long as it was made for.
     Extend {
         /// The new time of the lock.

@@ -73,7 +73,8 @@ pub(super) fn take(key: &[u8], token: &[u8], ttl: Duration, epoch: u64, own_coun
 }
 
 pub(super) fn extend(key: &[u8], token: &[u8], ttl: Duration) -> Result<Request> {
-    Request::new([b"EVAL".as_slice(), EXTEND.as_bytes(), b"1", key, token, &millis(ttl)])
+    let ttl = millis(ttl);
+    Ok(Request::new([b"EVAL".as_slice(), EXTEND.as_bytes(), b"1", key, token, &ttl])?.idempotent())
 }
 
 pub(super) fn release(key: &[u8], token: &[u8]) -> Result<Request> {
