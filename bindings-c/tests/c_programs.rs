@@ -111,6 +111,12 @@ fn queues_work() {
     live("queues");
 }
 
+/// B-81, B-86, B-89 in C.
+#[test]
+fn locks_scans_and_nodes_work() {
+    live("origin");
+}
+
 #[test]
 fn logs_work() {
     live("logs");

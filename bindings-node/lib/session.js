@@ -61,6 +61,16 @@ class Session {
       this.#native.submitSubscriptionReady(subscription, toTimeout(timeout), tag));
   }
 
+  /** Something that is submitted to the native client by somebody else. */
+  errand(signal, buffers, what, start) {
+    return this.#submit(signal, buffers, what, (tag) => start(this.#native, tag));
+  }
+
+  /** What is made of the native client by somebody else. */
+  make(build) {
+    return build(this.#native);
+  }
+
   #submit(signal, buffers, what, start) {
     return new Promise((resolve, reject) => {
       if (toSignal(signal)?.aborted) throw aborted(signal, what);

@@ -98,6 +98,24 @@ fn configure(url: &str, options: &Object<'_>) -> Result<Config, Failure> {
     Ok(config)
 }
 
+impl NativeClient {
+    pub(crate) fn core(&self) -> &Client {
+        &self.client
+    }
+
+    pub(crate) fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    pub(crate) fn makers(&self) -> &Rc<Makers> {
+        &self.makers
+    }
+
+    pub(crate) fn wake(&self) -> &Arc<Wake> {
+        &self.wake
+    }
+}
+
 #[napi]
 impl NativeClient {
     /// Whether it was closed.

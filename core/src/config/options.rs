@@ -616,9 +616,7 @@ mod tests {
 
     #[test]
     fn what_is_reserved_is_refused_and_never_ignored() {
-        for (spec, value) in
-            RESERVED.iter().zip(["both", "mine", "1s", "replica", "2", "30s", "10s", "2"])
-        {
+        for (spec, value) in RESERVED.iter().zip(["both", "mine", "1s", "replica", "2", "30s", "10s", "2"]) {
             let error = Options::default().set(spec.name, OptionValue::from(value)).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidOption);
             assert!(error.message().contains("is not supported by this version"), "{error}");

@@ -24,6 +24,7 @@ use crate::client::ClientHandle;
 use crate::errand::{self, Errand};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sync::lock;
+use crate::tree::Tree;
 use holder::Holder;
 
 /// The longest time of a lock: servers count in milliseconds of 63 bits, and a lock for ever is a mistake.
@@ -191,6 +192,19 @@ impl Lock {
     /// The token of this owner.
     pub fn token(&self) -> &[u8] {
         self.inner.holder.token()
+    }
+
+    /// All of that as a report.
+    pub fn to_tree(&self) -> Tree {
+        let fence = self.fence();
+        Tree::Map(vec![
+            ("state", self.state().as_str().into()),
+            ("time_left", self.time_left().into()),
+            ("fence_epoch", fence.map(|fence| fence.epoch).into()),
+            ("fence_counter", fence.map(|fence| fence.counter).into()),
+            ("key", Tree::Bytes(self.key().to_vec())),
+            ("token", Tree::Bytes(self.token().to_vec())),
+        ])
     }
 
     /// The next change of state, if there is one.

@@ -6,6 +6,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use crate::tree::Tree;
+
 /// How many changes are remembered for a holder who does not look.
 const REMEMBERED: usize = 64;
 
@@ -43,6 +45,14 @@ pub struct LockChange {
     pub state: LockState,
     /// Why.
     pub why: String,
+}
+
+impl LockChange {
+    /// The change as a report.
+    pub fn to_tree(&self) -> Tree {
+        let LockChange { state, why } = self;
+        Tree::Map(vec![("state", state.as_str().into()), ("why", why.clone().into())])
+    }
 }
 
 /// See the head of this file.

@@ -17,6 +17,7 @@ use crate::errand::{self, Errand};
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::shared::{Limit, Shared};
 use crate::sync::lock;
+use crate::tree::Tree;
 
 /// A node or a sentinel that this client knows: see [`crate::Client::node`] and [`crate::Client::sentinel`]. Clones share its
 /// connection, which is made with the first command and closed when it was not used for `pool_idle`.
@@ -81,6 +82,11 @@ impl NodeHandle {
     /// What it said of itself when it was connected to last: `master`, `replica`, `sentinel`; `unknown` before.
     pub fn role(&self) -> &'static str {
         *lock(&self.seat.role)
+    }
+
+    /// Both as a report.
+    pub fn to_tree(&self) -> Tree {
+        Tree::Map(vec![("address", self.address().to_string().into()), ("role", self.role().into())])
     }
 
     /// Execute a command on this node, whatever its role is.

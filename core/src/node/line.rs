@@ -105,11 +105,6 @@ impl Line {
         !self.jobs.is_closed()
     }
 
-    /// How many requests wait for their replies.
-    pub(crate) fn load(&self) -> u64 {
-        self.load.load(Ordering::Relaxed)
-    }
-
     /// Ask, and wait for all replies until the deadline.
     pub(crate) async fn ask(
         &self,

@@ -32,11 +32,7 @@ pub(crate) struct Prober {
 impl Prober {
     /// For questions whose answers belong to no particular moment.
     pub(crate) fn of(shared: &Shared) -> Prober {
-        Prober {
-            config: Arc::clone(&shared.config),
-            client_name: shared.client_name.clone(),
-            origin: Instant::now(),
-        }
+        Prober { config: Arc::clone(&shared.config), client_name: shared.client_name.clone(), origin: Instant::now() }
     }
 
     /// Connect to a node and prove its role. A node that is still loading its data is not ready for anything.

@@ -78,6 +78,41 @@ impl ScanOptions {
         ScanOptions { on_master: true, ..self }
     }
 
+    /// The words that languages without named arguments give: `SCAN`, or `HSCAN`, `SSCAN` or `ZSCAN` and a key; then
+    /// `MATCH pattern`, `COUNT number`, `TYPE type`, `MASTER`, `RESTART`, in any order.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`]
+    pub fn from_words(words: &[&[u8]]) -> Result<ScanOptions> {
+        let wrong = |text: &str| Error::new(ErrorKind::InvalidArgument, text);
+        let mut words = words.iter().copied();
+        let mut next = |what: &str| words.next().ok_or_else(|| wrong(what));
+        let mut options = match next("a scan needs a word")?.to_ascii_uppercase().as_slice() {
+            b"SCAN" => ScanOptions::keys(),
+            b"HSCAN" => ScanOptions::hash(next("HSCAN needs a key")?),
+            b"SSCAN" => ScanOptions::set(next("SSCAN needs a key")?),
+            b"ZSCAN" => ScanOptions::sorted_set(next("ZSCAN needs a key")?),
+            _ => return Err(wrong("a scan is one of SCAN, HSCAN, SSCAN and ZSCAN")),
+        };
+        while let Some(word) = words.next() {
+            let mut next = |what: &str| words.next().ok_or_else(|| wrong(what));
+            options = match word.to_ascii_uppercase().as_slice() {
+                b"MATCH" => options.pattern(next("MATCH needs a pattern")?),
+                b"TYPE" => options.kind(String::from_utf8_lossy(next("TYPE needs a type")?)),
+                b"COUNT" => {
+                    let count = std::str::from_utf8(next("COUNT needs a number")?).ok();
+                    options
+                        .count(count.and_then(|text| text.parse().ok()).ok_or_else(|| wrong("COUNT needs a number"))?)
+                }
+                b"MASTER" => options.on_master(),
+                b"RESTART" => options.restarting(),
+                _ => return Err(wrong("a scan has the options MATCH, COUNT, TYPE, MASTER and RESTART")),
+            };
+        }
+        options.check()?;
+        Ok(options)
+    }
+
     pub(super) fn restarts(&self) -> bool {
         self.restart
     }
@@ -229,6 +264,19 @@ mod tests {
             ScanOptions::sorted_set("z").request("0").unwrap().bytes(),
             Request::new(["ZSCAN", "z", "0"]).unwrap().bytes()
         );
+    }
+
+    #[test]
+    fn words_are_read_in_any_order_and_nonsense_is_refused() {
+        let read =
+            |line: &str| ScanOptions::from_words(&line.split_whitespace().map(str::as_bytes).collect::<Vec<_>>());
+        let options = read("scan RESTART count 7 MATCH a* TYPE hash MASTER").unwrap();
+        assert!(options.restarts() && options.only_master());
+        let wanted = ScanOptions::keys().pattern("a*").kind("hash").count(7);
+        assert_eq!(options.request("0").unwrap().bytes(), wanted.request("0").unwrap().bytes());
+        for wrong in ["", "KEYS", "HSCAN", "SCAN MATCH", "SCAN COUNT x", "SCAN COUNT 0", "SCAN NOVALUES"] {
+            assert_eq!(read(wrong).unwrap_err().kind(), ErrorKind::InvalidArgument, "{wrong}");
+        }
     }
 
     #[test]

@@ -4,5 +4,5 @@
 pub(crate) mod backoff;
 pub(crate) mod process;
 mod report;
-mod write_probe;
 pub(crate) mod run;
+mod write_probe;

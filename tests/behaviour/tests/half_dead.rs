@@ -70,13 +70,15 @@ fn a_silent_subscriber_link_is_found_and_marked() {
     };
     assert_eq!(message.payload, b"heard");
     let lost = events_of(&client, &[EventKind::LinkLost]);
-    assert_eq!(lost.len(), 1, "the others live: {lost:?}");
-    let told = |name| lost[0].details.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
-    // R63, B-90: which link, at which node, and how it failed.
-    assert_eq!(told("link"), Some(Tree::Text("subscriber".to_owned())));
-    assert_eq!(told("address"), Some(Tree::Text(master.to_string())));
-    assert_eq!(told("error"), Some(Tree::Text("Disconnected".to_owned())));
-
+    assert_eq!(lost.len(), 2, "killed, then silent; the others live: {lost:?}");
+    // R63, B-91: which link, at which node, and how it failed.
+    for (event, why) in lost.iter().zip(["the server closed the connection", "its heartbeat was not answered"]) {
+        let told = |name| event.details.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
+        assert_eq!(told("link"), Some(Tree::Text("subscriber".to_owned())));
+        assert_eq!(told("address"), Some(Tree::Text(master.to_string())));
+        assert_eq!(told("error"), Some(Tree::Text("Disconnected".to_owned())));
+        assert_eq!(told("why"), Some(Tree::Text(why.to_owned())));
+    }
 }
 
 /// R8, on the links to sentinels; not because they happen to be polled.

@@ -18,9 +18,17 @@ const FIELDS: &[(&str, &[Field])] = &[
     (
         "link_lost",
         &[
-            ("link", "text", "what it was for: `control` (whether the node lives) or `subscriber`, once until it is restored"),
+            (
+                "link",
+                "text",
+                "what it was for: `control` (whether the node lives) or `subscriber`, once until it is restored",
+            ),
             ("address", "text", "the node at its other end"),
-            ("error", "text", "the kind of failure, as the name of an error: `Disconnected`, `ConnectFailed`, `Timeout`, …"),
+            (
+                "error",
+                "text",
+                "the kind of failure, as the name of an error: `Disconnected`, `ConnectFailed`, `Timeout`, …",
+            ),
             ("why", "text", "what happened to the link"),
         ],
     ),
