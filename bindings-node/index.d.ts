@@ -1,6 +1,6 @@
 // The public API's types, written by hand (the options by `cargo xtask codegen`) and checked by test/types.test-d.ts.
 /// <reference types="node" />
-import type { Commands } from './commands';
+import type { Commands, Text } from './commands';
 
 export type { Commands, Integer, Many, Numeric, Pairs, Text } from './commands';
 

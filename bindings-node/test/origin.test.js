@@ -79,11 +79,14 @@ describe('what the origin could do', () => {
 
   test('a write probe is shown', async () => {
     const probing = await connect(lab.url, { writeProbeInterval: 50 });
+    // Waiting for events does not keep the process alive.
+    const alive = setInterval(() => {}, 1000);
     for await (const event of probing.events()) {
       if (event.kind !== 'write_probe') continue;
       assert.equal(event.ok, true);
       break;
     }
+    clearInterval(alive);
     assert.equal(probing.status().writeProbe.ok, true);
     await probing.close();
   });
