@@ -111,7 +111,7 @@ fn queues_work() {
     live("queues");
 }
 
-/// B-81, B-86, B-89 in C.
+/// B-82, B-87, B-90 in C.
 #[test]
 fn locks_scans_and_nodes_work() {
     live("origin");
