@@ -29,6 +29,9 @@ mod timer;
 mod tree;
 
 pub mod blocking;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod internals;
 
 pub use bell::{Bell, Interrupt};
 pub use client::{Client, Timeout};
