@@ -1,8 +1,12 @@
 // Every Node client that is measured: for each variant a function that loads it and gives its version and how to connect.
 // What is connected has `set`, `get` and `subscribe(channel, message)`; replies and payloads are strings, as all of them give them by default.
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
 const require = createRequire(import.meta.url);
+
+// Not every package lets itself be asked by `require`.
+const versionOf = (name) => JSON.parse(readFileSync(new URL(`node_modules/${name}/package.json`, import.meta.url))).version;
 
 async function standfast() {
   const { connect, version } = require(process.env.STANDFAST_NODE);
@@ -29,7 +33,7 @@ async function standfast() {
 const ioredis = (options) => async () => {
   const { Redis } = require('ioredis');
   return {
-    version: require('ioredis/package.json').version,
+    version: versionOf('ioredis'),
     connect: async (url) => {
       const client = new Redis(url, options);
       await client.ping();
@@ -49,7 +53,7 @@ const ioredis = (options) => async () => {
 async function nodeRedis() {
   const { createClient } = require('redis');
   return {
-    version: require('redis/package.json').version,
+    version: versionOf('redis'),
     connect: async (url) => {
       const client = await createClient({ url }).connect();
       return {
@@ -67,7 +71,7 @@ async function nodeRedis() {
 async function glide() {
   const { GlideClient, GlideClientConfiguration } = require('@valkey/valkey-glide');
   return {
-    version: require('@valkey/valkey-glide/package.json').version,
+    version: versionOf('@valkey/valkey-glide'),
     connect: async (url) => {
       const { hostname: host, port } = new URL(url);
       const addresses = [{ host, port: Number(port) }];

@@ -93,7 +93,8 @@ def redis_asyncio(parser: str) -> Callable[[], tuple[str, Callable[[str], Any]]]
             host, port = host_port(url)
 
             def client() -> Any:
-                made = redis.asyncio.Redis(host=host, port=port, protocol=2)
+                # Its default of a hundred refuses the hundred and first call.
+                made = redis.asyncio.Redis(host=host, port=port, protocol=2, max_connections=1000)
                 made.connection_pool.connection_kwargs["parser_class"] = parser_class
                 return made
 

@@ -23,8 +23,6 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde::Serialize;
 
-pub(crate) use instructions::read_total;
-
 use crate::{
     repo::Repo,
     results::{self, Section},

@@ -71,7 +71,7 @@ pub(super) fn run(
         let line = format!("{word} {in_flight} {}", amount.length.as_millis());
         for (client, program) in programs.iter_mut() {
             // Code, caches and links become warm.
-            program.ask(&format!("{word} {in_flight} {}", amount.length.as_millis() / 2), patience)?;
+            program.ask(&line, patience)?;
             all.push(Series {
                 client: client.clone(),
                 version: program.version.clone(),
