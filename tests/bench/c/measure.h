@@ -116,6 +116,7 @@ static int serve(void)
             subscribe_to(getenv("BENCH_URL"), text);
             printf("{\"subscribed\":true}\n");
         } else if (sscanf(line, "messages %llu", &number) == 1) {
+            printf("{\"waiting\":true}\n");
             const double cpu_since = cpu();
             double wall_since = now();
             for (unsigned long long at = 0; at < number; at++) {

@@ -88,6 +88,7 @@ for await (const line of createInterface({ input: process.stdin })) {
     say({ subscribed: true });
   } else if (word === 'messages') {
     awaited = { count: Number(first), clocks: new Clocks() };
+    say({ waiting: true });
   } else {
     throw new Error(`not for Node: ${line}`);
   }

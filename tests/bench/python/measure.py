@@ -93,6 +93,7 @@ def serve_threads(client: Any) -> None:
                 messages = client.subscribe(channel)
                 say(subscribed=True)
             case ["messages", count]:
+                say(waiting=True)
                 clocks = Clocks()
                 for number in range(int(count)):
                     assert len(next(messages)) == 64
@@ -148,6 +149,7 @@ async def serve_loop(make: Callable[[str], Any]) -> None:
                 messages = await client.subscribe(channel)
                 say(subscribed=True)
             case ["messages", count]:
+                say(waiting=True)
                 clocks = Clocks()
                 for number in range(int(count)):
                     assert len(await anext(messages)) == 64

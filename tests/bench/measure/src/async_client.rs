@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use crate::{Ask, Clocks, Measured, VALUE, key, say_done, say_ready, say_started, say_subscribed};
+use crate::{Ask, Clocks, Measured, VALUE, key, say_done, say_ready, say_started, say_subscribed, say_waiting};
 
 /// A client that can be measured. Its clones are the same client.
 pub trait Client: Clone + Send + 'static {
@@ -122,6 +122,7 @@ async fn one_after_the_other(mut client: impl Client, key: String, until: Instan
 }
 
 async fn receive(messages: &mut impl Messages, count: u64) {
+    say_waiting();
     let mut clocks = Clocks::start();
     for number in 0..count {
         assert_eq!(messages.next().await, 64);

@@ -141,6 +141,11 @@ pub fn say_subscribed() {
     say("{\"subscribed\":true}");
 }
 
+/// Says that messages may come now.
+pub fn say_waiting() {
+    say("{\"waiting\":true}");
+}
+
 /// Says that something is so that has no numbers.
 pub fn say_done() {
     say("{}");

@@ -36,6 +36,7 @@ fn total(repo: &Repo, url: &str, calls: u32) -> Result<i64> {
     let mut command = repo.command("valgrind");
     command.args(["--tool=callgrind", "--quiet"]).arg(format!("--callgrind-out-file={}", out.display()));
     command.arg(repo.path("target/release/bench-standfast-blocking"));
+    command.env_remove("LD_LIBRARY_PATH");
     command.stdin(Stdio::piped()).stdout(Stdio::null());
     let mut child = command.spawn().context("starting valgrind")?;
     let mut input = child.stdin.take().context("the input is a pipe")?;

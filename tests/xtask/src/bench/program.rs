@@ -27,6 +27,8 @@ pub(super) struct Answer {
     pub(super) ready: bool,
     pub(super) connect_us: Option<f64>,
     pub(super) subscribed: bool,
+    /// For messages that are to be published now.
+    pub(super) waiting: bool,
     pub(super) ops: u64,
     pub(super) seconds: f64,
     pub(super) cpu_seconds: f64,
@@ -95,6 +97,8 @@ impl Program {
     fn spawn(repo: &Repo, name: String, mut command: Command, client: &Client) -> Result<Self> {
         let log = repo.output("bench/logs")?.join(format!("{}.log", name.replace([' ', '/', '(', ')'], "-")));
         let errors = File::create(&log).with_context(|| log.display().to_string())?;
+        // Cargo's own, which leads to the library of another profile.
+        command.env_remove("LD_LIBRARY_PATH");
         command.envs(client.env.iter().map(|(name, value)| (*name, value)));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors);
         let mut process = Process::spawn(command).with_context(|| format!("starting {name}"))?;

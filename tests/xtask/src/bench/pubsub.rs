@@ -89,7 +89,7 @@ fn receive(
 }
 
 fn round(server: &mut Server, program: &mut Program, channel: &str, count: u64) -> Result<super::program::Answer> {
-    program.tell(&format!("messages {count}"))?;
+    ensure!(program.ask(&format!("messages {count}"), PATIENCE)?.waiting, "it does not wait for messages");
     server.publish(channel, count)?;
     program.answer(PATIENCE)
 }

@@ -21,7 +21,8 @@ impl async_client::Client for Peer {
     }
 
     async fn set(&mut self, key: &str, value: &[u8]) {
-        self.0.set(key, value).await.expect("a reply");
+        // Bytes would be written as a list of numbers.
+        self.0.set(key, std::str::from_utf8(value).expect("text")).await.expect("a reply");
     }
 
     async fn get(&mut self, key: &str) -> Vec<u8> {
