@@ -50,7 +50,7 @@ impl Link {
 
     /// Queue a request.
     pub fn push(&mut self, token: u64, request: &Request) {
-        self.0.push_shaped(token, request.bytes(), request.replies(), request.shape());
+        self.0.push_request(token, request);
     }
 
     /// Queue a subscription: it is answered by pushes.
@@ -111,7 +111,7 @@ impl OpenGate {
 /// What the caller is told.
 pub fn settle(request: &Request, values: Vec<Value>) -> Result<Value> {
     match outcome::judge(request, End::Replied { values, stale: false }) {
-        outcome::Verdict::Settle(result) => outcome::single(result?),
+        outcome::Verdict::Settle(result) => result?.single(),
         outcome::Verdict::Again(_) => Ok(Value::Nil),
     }
 }
