@@ -9,7 +9,7 @@ use napi::bindgen_prelude::{Array, BufferSlice, Either, Function, Object, Unknow
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status};
 use napi_derive::napi;
-use standfast::{Bell, Client, Completion, Config, Error, ErrorKind, Queue, Request};
+use standfast::{Bell, Client, Completion, Config, Error, ErrorKind, Host, Queue, Request};
 
 use crate::errors::{Failure, Makers, describe, guard};
 use crate::subscription::{NativeEvents, NativeSubscription, channels};
@@ -66,8 +66,11 @@ pub fn open(
     let wake = waker(&wake)?;
     let (client, queue) = guard(env, &makers, || {
         let client = Client::open(configure(&url, &options)?)?;
-        let queue = Queue::open(&client)?;
-        ring(queue.bell(), &wake);
+        let queue = Queue::open_for(&client, Host::Turns)?;
+        let ready = Arc::clone(&wake);
+        queue.on_ready(move || {
+            let _ = ready.call((), ThreadsafeFunctionCallMode::NonBlocking);
+        })?;
         Ok((client, queue))
     })?;
     Ok(NativeClient { client, queue, makers, wake })
@@ -117,7 +120,10 @@ impl NativeClient {
     ) -> napi::Result<()> {
         guard(env, &self.makers, || {
             let timeout = command_timeout(timeout)?;
-            Ok(self.queue.submit(Request::new(args)?, timeout, tag as u64)?)
+            if self.queue.submit(Request::new(args)?, timeout, tag as u64)? {
+                self.queue.flush();
+            }
+            Ok(())
         })
     }
 
@@ -154,9 +160,14 @@ impl NativeClient {
 
     /// What is done, as one flat list: tag, whether it failed, reply or description of the failure; and so on.
     #[napi(catch_unwind)]
-    pub fn take<'env>(&self, env: &'env Env, max: u32) -> napi::Result<Array<'env>> {
+    pub fn take<'env>(&self, env: &'env Env) -> napi::Result<Array<'env>> {
         guard(env, &self.makers, || {
-            let done = self.queue.take(max as usize);
+            let mut turned = self.queue.turn();
+            let mut done = std::mem::take(&mut turned.completions);
+            while turned.more {
+                turned = self.queue.turn();
+                done.append(&mut turned.completions);
+            }
             let mut list = env.create_array(0)?;
             for Completion { tag, result, .. } in done {
                 let converter = Converter { env, makers: &self.makers, bytes: bytes_of(tag) };

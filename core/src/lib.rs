@@ -37,7 +37,7 @@ pub mod internals;
 pub use bell::{Bell, Interrupt};
 pub use client::{Client, Timeout};
 pub use command::{Answer, Request, Words};
-pub use completion::{Completion, Queue};
+pub use completion::{Completion, Host, Queue, Turned};
 pub use config::{
     Config, ConnectPolicy, Credentials, HostPort, MinorityPolicy, Mode, OptionKind, OptionScope, OptionSpec,
     OptionValue, Options, OverflowPolicy, ProtocolPolicy, Secret, UnavailablePolicy,
