@@ -1,5 +1,5 @@
 // The native half as lib/ sees it. Private: nothing here is exported by the package.
-import type { Item, ClientEvent, LogRecord, NodeStatus, ParsedUrl, Reply, Status } from './index';
+import type { Item, ClientEvent, Finding, LogRecord, NodeStatus, ParsedUrl, Reply, Status } from './index';
 
 export interface Makers {
   error(raw: RawError): Error;
@@ -30,7 +30,13 @@ export class NativeClient {
   events(): NativeEvents;
   status(): Status;
   nodes(): NodeStatus[];
+  examine(): NativeExamination;
   close(): void;
+}
+
+export class NativeExamination {
+  run(): Promise<void>;
+  take(): Finding[];
 }
 
 export class NativeSubscription {

@@ -11,6 +11,7 @@ use napi::{Env, Status};
 use napi_derive::napi;
 use standfast::{Bell, Client, Completion, Config, Error, ErrorKind, Host, Queue, Request};
 
+use crate::doctor::NativeExamination;
 use crate::errors::{Failure, Makers, describe, guard};
 use crate::subscription::{NativeEvents, NativeSubscription, channels};
 use crate::values::{Bytes, Converter, command_timeout, each_option, wait_timeout};
@@ -228,6 +229,12 @@ impl NativeClient {
     #[napi(catch_unwind)]
     pub fn nodes<'env>(&'env self, env: &'env Env) -> napi::Result<Unknown<'env>> {
         guard(env, &self.makers, || Ok(self.converter(env).report(self.client.nodes_tree())?))
+    }
+
+    /// An examination of the deployment, which still is to be run.
+    #[napi(catch_unwind)]
+    pub fn examine(&self) -> NativeExamination {
+        NativeExamination::new(self.client.clone(), Rc::clone(&self.makers))
     }
 
     /// Close. What is pending ends with an error that can still be taken.
