@@ -3,7 +3,11 @@
 
 // Those with exports are public, because Node calls them though no Rust does.
 pub mod client;
+mod driver;
 pub mod errors;
 pub mod logs;
+mod queue;
+mod raw;
 pub mod subscription;
+mod uv;
 mod values;
