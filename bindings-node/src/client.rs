@@ -73,7 +73,7 @@ pub fn open(
         let driver = Driver::start(env, queue, &makers, settle, polls);
         if !driver.is_watched() {
             let wake = Arc::clone(&wake);
-            driver.queue().on_ready(move || {
+            driver.queue()?.on_ready(move || {
                 let _ = wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
             })?;
         }
@@ -136,13 +136,13 @@ impl NativeClient {
     /// Write what was collected.
     #[napi(catch_unwind)]
     pub fn flush(&self) {
-        self.driver.queue().flush();
+        self.driver.flush();
     }
 
     /// Wait as `connect` does: for the first master, or not at all. The completion is settled under this tag.
     #[napi(catch_unwind)]
     pub fn submit_connected(&self, env: &Env, tag: f64) -> napi::Result<()> {
-        guard(env, &self.makers, || Ok(self.driver.queue().submit_connected(tag as u64)?))
+        guard(env, &self.makers, || Ok(self.driver.queue()?.submit_connected(tag as u64)?))
     }
 
     /// Wait until a subscription is confirmed. The completion is settled under this tag.
@@ -156,7 +156,7 @@ impl NativeClient {
     ) -> napi::Result<()> {
         guard(env, &self.makers, || {
             let timeout = wait_timeout(timeout)?;
-            Ok(self.driver.queue().submit_subscription_ready(subscription.core(), timeout, tag as u64)?)
+            Ok(self.driver.queue()?.submit_subscription_ready(subscription.core(), timeout, tag as u64)?)
         })
     }
 
@@ -164,7 +164,7 @@ impl NativeClient {
     /// is done already and will be settled.
     #[napi(catch_unwind)]
     pub fn cancel<'env>(&self, env: &'env Env, tag: f64) -> napi::Result<Option<Object<'env>>> {
-        guard(env, &self.makers, || match self.driver.queue().cancel(tag as u64) {
+        guard(env, &self.makers, || match self.driver.queue()?.cancel(tag as u64) {
             Some(error) => Ok(Some(describe(env, &error)?)),
             None => Ok(None),
         })

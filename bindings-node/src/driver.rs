@@ -18,14 +18,15 @@ const WORD: usize = 48;
 
 /// See the head of this file.
 pub(crate) struct Driver {
-    queue: Queue,
     makers: Rc<Makers>,
-    /// Until it is closed, or its environment ends.
+    /// Until it is stopped, or its environment ends.
     running: RefCell<Option<Running>>,
 }
 
 struct Running {
+    queue: Queue,
     settle: Rc<Settle>,
+    /// Dropped before the queue, whose descriptor it watches.
     watch: Option<Watch>,
 }
 
@@ -37,10 +38,10 @@ fn bytes_of(tag: u64) -> Bytes {
 impl Driver {
     /// Begin. `polls`: whether the event loop may be asked to watch a descriptor.
     pub(crate) fn start(env: &Env, queue: Queue, makers: &Rc<Makers>, settle: Settle, polls: bool) -> Rc<Driver> {
-        let driver = Rc::new(Driver { queue, makers: Rc::clone(makers), running: RefCell::default() });
+        let driver = Rc::new(Driver { makers: Rc::clone(makers), running: RefCell::default() });
         let host: Rc<dyn Host> = Rc::clone(&driver) as Rc<dyn Host>;
-        let watch = if polls { Watch::start(env, driver.queue.descriptor(), host) } else { None };
-        *driver.running.borrow_mut() = Some(Running { settle: Rc::new(settle), watch });
+        let watch = if polls { Watch::start(env, queue.descriptor(), host) } else { None };
+        *driver.running.borrow_mut() = Some(Running { watch, queue, settle: Rc::new(settle) });
         driver
     }
 
@@ -49,21 +50,25 @@ impl Driver {
         self.running.borrow().as_ref().is_some_and(|running| running.watch.is_some())
     }
 
-    pub(crate) fn queue(&self) -> &Queue {
-        &self.queue
+    /// The queue, until it is stopped.
+    pub(crate) fn queue(&self) -> Result<Queue, Error> {
+        match &*self.running.borrow() {
+            Some(running) => Ok(running.queue.clone()),
+            None => Err(closed()),
+        }
     }
 
     /// Read, settle, write. `true`: again in the next turn of the loop, if nobody watches.
     pub(crate) fn turn(&self) -> bool {
-        let turned = self.queue.turn();
-        let settle = match &*self.running.borrow() {
-            Some(Running { settle, watch }) => {
+        let (turned, settle) = match &*self.running.borrow() {
+            Some(Running { queue, settle, watch }) => {
+                let turned = queue.turn();
                 if turned.more
                     && let Some(watch) = watch
                 {
                     watch.ask_for_another_turn();
                 }
-                Rc::clone(settle)
+                (turned, Rc::clone(settle))
             }
             None => return false,
         };
@@ -72,6 +77,13 @@ impl Driver {
             settle.call(turned.completions, |done| done.tag as f64, |env, done| self.convert(env, done));
         }
         turned.more
+    }
+
+    /// Write what was collected.
+    pub(crate) fn flush(&self) {
+        if let Some(running) = &*self.running.borrow() {
+            running.queue.flush();
+        }
     }
 
     fn convert(&self, env: &Env, Completion { tag, result, .. }: Completion) -> (bool, napi::sys::napi_value) {
@@ -87,8 +99,10 @@ impl Driver {
 
     /// Watch nothing, settle nothing, give up what is pending.
     pub(crate) fn stop(&self) {
-        drop(self.running.take());
-        self.queue.close();
+        if let Some(Running { watch, queue, .. }) = self.running.take() {
+            drop(watch);
+            queue.close();
+        }
     }
 }
 
@@ -98,7 +112,7 @@ impl Host for Driver {
     }
 
     fn turn_ends(&self) {
-        self.queue.flush();
+        self.flush();
     }
 
     fn ends(&self) {
@@ -122,18 +136,24 @@ impl Variadic for Driver {
                 }
             }
             let tag = tag.number(env).unwrap_or_default() as u64;
-            if !self.queue.submit(encoded.into_request()?, timeout, tag)? {
+            let running = self.running.borrow();
+            let Running { queue, watch, .. } = running.as_ref().ok_or_else(closed)?;
+            if !queue.submit(encoded.into_request()?, timeout, tag)? {
                 return Ok(Answer::Nothing);
             }
-            match &*self.running.borrow() {
-                Some(Running { watch: Some(watch), .. }) => {
+            Ok(match watch {
+                Some(watch) => {
                     watch.ask_for_end_of_turn();
-                    Ok(Answer::Nothing)
+                    Answer::Nothing
                 }
-                _ => Ok(Answer::True),
-            }
+                None => Answer::True,
+            })
         })
     }
+}
+
+fn closed() -> Error {
+    Error::new(ErrorKind::Closed, "the client is closed")
 }
 
 fn unfit(engine: &napi::Error) -> Error {

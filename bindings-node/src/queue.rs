@@ -31,7 +31,9 @@ impl Queue {
     }
     pub(crate) fn flush(&self) {}
     pub(crate) fn turn(&self) -> Turned {
-        Turned { completions: self.0.take(512), more: false }
+        let completions = self.0.take(512);
+        let more = completions.len() == 512;
+        Turned { completions, more }
     }
     pub(crate) fn cancel(&self, tag: u64) -> Option<Error> {
         self.0.cancel(tag)
