@@ -25,7 +25,7 @@ export class NativeClient {
   submitSubscriptionReady(subscription: NativeSubscription, timeout: number | undefined, tag: number): void;
   cancel(tag: number): RawError | null;
   /** tag, failed, reply or error; and so on. */
-  take(max: number): (number | boolean | Reply | RawError)[];
+  take(): (number | boolean | Reply | RawError)[];
   subscribe(names: (string | Uint8Array)[], patterns: boolean, options: object, buffers: boolean): NativeSubscription;
   events(): NativeEvents;
   status(): Status;

@@ -52,7 +52,7 @@ pub unsafe extern "C" fn standfast_queue_send(
     boundary::status(|caller| {
         let queue = handle::find(queue)?;
         let request = Request::new(caller.arguments(argc, argv, argvlen)?)?;
-        queue.submit(request, boundary::command_timeout(timeout_ms)?, tag)
+        queue.submit(request, boundary::command_timeout(timeout_ms)?, tag).map(drop)
     })
 }
 
@@ -149,7 +149,7 @@ pub extern "C" fn standfast_queue_cancel(queue: *const standfast_queue, tag: u64
 /// Never blocks.
 #[unsafe(no_mangle)]
 pub extern "C" fn standfast_queue_fd(queue: *const standfast_queue) -> c_int {
-    boundary::value(-1, |_| handle::find(queue)?.bell().descriptor())
+    boundary::value(-1, |_| Ok(handle::find(queue)?.descriptor()))
 }
 
 /// Close a queue: what is under way is given up; results that have arrived can still be read, then standfast_queue_next()

@@ -9,11 +9,11 @@ use napi::bindgen_prelude::{BufferSlice, Either, Function, Object, Unknown};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status};
 use napi_derive::napi;
-use standfast::{Bell, Client, Config};
+use standfast::{Bell, Client, Config, Host, Queue};
 
 use crate::driver::Driver;
 use crate::errors::{Failure, Makers, describe, guard};
-use crate::queue::{Host, Queue};
+
 use crate::raw::{Settle, variadic};
 use crate::subscription::{NativeEvents, NativeSubscription, channels};
 use crate::uv::Watch;

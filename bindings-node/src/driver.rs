@@ -5,10 +5,10 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use napi::{Env, JsValue};
-use standfast::{Completion, Error, ErrorKind, Words};
+use standfast::{Completion, Error, ErrorKind, Queue, Words};
 
 use crate::errors::{Makers, describe, guard};
-use crate::queue::Queue;
+
 use crate::raw::{Answer, Argument, Settle, Variadic};
 use crate::uv::{Host, Watch};
 use crate::values::{Bytes, Converter, command_timeout};

@@ -6,7 +6,6 @@ pub mod client;
 mod driver;
 pub mod errors;
 pub mod logs;
-mod queue;
 mod raw;
 pub mod subscription;
 mod uv;

@@ -251,7 +251,7 @@ impl Settle {
     /// of the event loop. No JavaScript may be on the stack that has its own idea of what is settled.
     pub(crate) fn call<T>(
         &self,
-        items: Vec<T>,
+        items: impl IntoIterator<Item = T>,
         tag: impl Fn(&T) -> f64,
         make: impl Fn(&Env, T) -> (bool, sys::napi_value),
     ) {

@@ -33,7 +33,7 @@ pub mod blocking;
 pub use bell::{Bell, Interrupt};
 pub use client::{Client, Timeout};
 pub use command::{Request, Words};
-pub use completion::{Completion, Queue};
+pub use completion::{Completion, Host, Queue, Turned};
 pub use config::{
     Config, ConnectPolicy, Credentials, HostPort, MinorityPolicy, Mode, OptionKind, OptionScope, OptionSpec,
     OptionValue, Options, OverflowPolicy, ProtocolPolicy, Secret, UnavailablePolicy,
