@@ -199,7 +199,7 @@ typedef int32_t standfast_type;
 #define STANDFAST_TYPE_STRING 5
 
 /**
- * standfast_reply_error_code(), and standfast_reply_string() for its text
+ * standfast_reply_error_status(), standfast_reply_error_code(), and standfast_reply_string() for its text
  */
 #define STANDFAST_TYPE_ERROR 6
 
@@ -550,7 +550,15 @@ const char *standfast_reply_string(const standfast_reply *reply);
 size_t standfast_reply_length(const standfast_reply *reply);
 
 /**
- * The first word of an error inside a reply, "WRONGTYPE"; "" when it is no error.
+ * The number of an error inside a reply: one of STANDFAST_ERR_...; STANDFAST_OK when it is no error.
+ *
+ * Threads: any. Never blocks.
+ */
+standfast_status standfast_reply_error_status(const standfast_reply *reply);
+
+/**
+ * The first word of an error of the server inside a reply, "WRONGTYPE"; of another error its name, "MaybeExecuted"; "" when it
+ * is no error.
  *
  * @return Valid until the reply is freed.
  *
@@ -791,6 +799,7 @@ standfast_status standfast_queue_subscription_ready(const standfast_queue *queue
  * @return STANDFAST_OK, whatever became of the command; STANDFAST_ERR_END_OF_STREAM when the queue was closed and
  * everything was read.
  *
+ * The calling thread does the work of the queue: without calls nothing is read, and nothing but the first command is written.
  * Blocks up to timeout_ms.
  */
 standfast_status standfast_queue_next(const standfast_queue *queue,
@@ -811,8 +820,9 @@ standfast_status standfast_queue_cancel(const standfast_queue *queue,
                                         uint64_t tag);
 
 /**
- * A descriptor for poll(): readable while standfast_queue_next() has something to say. Never read it, never close it; it
- * lives until the queue is freed.
+ * A descriptor for poll(): readable while standfast_queue_next() has something to do, which need not be a result yet: it
+ * also reads and writes the queue's links and keeps its deadlines. So whenever it is readable, call it with a time-out of 0
+ * until it has no more results. Never read the descriptor, never close it; it is the same until the queue is freed.
  *
  * @return The descriptor, or -1.
  *

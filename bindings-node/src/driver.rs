@@ -89,7 +89,7 @@ impl Driver {
     fn convert(&self, env: &Env, Completion { tag, result, .. }: Completion) -> (bool, napi::sys::napi_value) {
         let converter = Converter { env, makers: &self.makers, bytes: bytes_of(tag) };
         // One reply that JavaScript cannot hold must not take the others with it.
-        let result = result.and_then(|value| converter.reply(value).map_err(|engine| unfit(&engine)));
+        let result = result.and_then(|value| converter.answer(value).map_err(|engine| unfit(&engine)));
         match result {
             Ok(value) => (true, value.raw()),
             // Without a description it is still told that it failed.

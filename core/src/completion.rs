@@ -9,13 +9,12 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use redis::Value;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use crate::bell::{INTERRUPT_SLICE, Interrupt};
 use crate::client::{Client, Timeout};
-use crate::command::Request;
+use crate::command::{Answer, Request};
 use crate::driver::hosted::Hosted;
 use crate::error::{Error, ErrorKind, Result};
 use crate::subscription::Subscription;
@@ -27,7 +26,7 @@ pub struct Completion {
     /// The tag that was given with it.
     pub tag: u64,
     /// The reply, or what became of it.
-    pub result: Result<Value>,
+    pub result: Result<Answer>,
 }
 
 /// What kind of loop a queue belongs to.
@@ -84,7 +83,7 @@ impl Queue {
         self.inner.poller().descriptor()
     }
 
-    /// Submit a command. `true`: call [`Queue::flush`] once, at the end of this turn of the host's loop; only hosts of the
+    /// Submit a command, or several that were put together. `true`: call [`Queue::flush`] once, at the end of this turn of the host's loop; only hosts of the
     /// kind [`Host::Turns`] are told so.
     ///
     /// # Errors

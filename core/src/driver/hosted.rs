@@ -22,9 +22,8 @@ use super::opener;
 use super::poller::{FIRST_TOKEN, Poller};
 use super::slots::{Key, Slots};
 use crate::client::Timeout;
-use crate::command::Request;
 use crate::command::facts::Blocks;
-use crate::command::outcome;
+use crate::command::{Answer, Request};
 use crate::completion::{Completion, Host, Turned};
 use crate::config::UnavailablePolicy;
 use crate::error::{Error, ErrorKind, Result};
@@ -360,7 +359,9 @@ impl Hosted {
                 Letter::Waited { tag, result } => {
                     // Without an entry it was given up.
                     if state.tags.remove(&tag).is_some() {
-                        state.done.push_back(Completion { tag, result: result.map(|()| redis::Value::Nil) });
+                        state
+                            .done
+                            .push_back(Completion { tag, result: result.map(|()| Answer::One(redis::Value::Nil)) });
                     }
                 }
             }
@@ -395,9 +396,9 @@ impl Hosted {
 
     /// What was settled becomes completions. A blocking lane ends with its command.
     fn finish(&self, state: &mut State, token: u64) {
-        for (tag, result) in state.settled.drain(..) {
+        for Settled { job: tag, request, result } in state.settled.drain(..) {
             state.tags.remove(&tag);
-            state.done.push_back(Completion { tag, result: result.and_then(outcome::single) });
+            state.done.push_back(Completion { tag, result: result.and_then(|replies| request.answer(replies)) });
         }
         if token != MAIN {
             self.retire(state, Key::from_token(token));

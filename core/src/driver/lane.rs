@@ -7,12 +7,10 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use redis::Value;
-
 use super::gate::GateWord;
 use super::slots::{Key, Slots};
-use crate::command::Request;
-use crate::command::outcome::{self, Again, End, Verdict};
+use crate::command::outcome::{self, Again, End, Partial, Verdict};
+use crate::command::{Replies, Request};
 use crate::counters::Counter;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::link::engine::{Engine, Incoming};
@@ -29,11 +27,15 @@ const OUTPUT_AHEAD: usize = 1 << 20;
 /// The engine's token of the question that goes ahead of the first command after a rest.
 const PROBE: u64 = u64::MAX;
 
-/// What a command of a lane came to.
-pub(crate) type Reply = Result<Vec<Value>>;
-
-/// Something that was settled: what the driver knows it by, and what became of it.
-pub(crate) type Settled<J> = (J, Reply);
+/// A command that is over.
+#[derive(Debug)]
+pub(crate) struct Settled<J> {
+    /// What the driver knows it by.
+    pub(crate) job: J,
+    pub(crate) request: Request,
+    /// What became of it.
+    pub(crate) result: Result<Replies>,
+}
 
 /// See the head of this file. `J` is what the driver knows a command by.
 #[derive(Debug)]
@@ -171,8 +173,7 @@ impl<J> Lane<J> {
             match self.jobs.get(key) {
                 Some(job) => {
                     job.stage = Stage::Sent;
-                    let request = &job.request;
-                    link.engine.push_shaped(key.token(), request.bytes(), request.replies(), request.shape());
+                    link.engine.push_request(key.token(), &job.request);
                 }
                 None => self.withered -= 1,
             }
@@ -227,13 +228,14 @@ impl<J> Lane<J> {
     fn settle(&mut self, shared: &Shared, key: Key, end: End, generation: u64, settled: &mut Vec<Settled<J>>) {
         // Who expired or was given up is gone, and its reply goes to nobody.
         let Some(job) = self.jobs.get(key) else { return };
-        match outcome::judge(&job.request, end) {
+        let verdict = outcome::judge(&job.request, end);
+        if verdict.doubts_master() {
+            shared.doubt_role(generation);
+        }
+        match verdict {
             Verdict::Settle(result) => self.finish(shared, key, result, settled),
             Verdict::Again(again) => {
                 shared.counters.count(Counter::Retries);
-                if again.doubts_master() {
-                    shared.doubt_role(generation);
-                }
                 if again.at_deadline().is_some() {
                     self.hold_until = Some(Instant::now() + self.backoff.pause());
                     job.refused = Some(again);
@@ -244,9 +246,9 @@ impl<J> Lane<J> {
         }
     }
 
-    fn finish(&mut self, shared: &Shared, key: Key, result: Reply, settled: &mut Vec<Settled<J>>) {
-        if let Some(job) = self.take(shared, key) {
-            settled.push((job.job, shared.note(result)));
+    fn finish(&mut self, shared: &Shared, key: Key, result: Result<Replies>, settled: &mut Vec<Settled<J>>) {
+        if let Some(Job { request, job, .. }) = self.take(shared, key) {
+            settled.push(Settled { job, request, result: shared.note(result) });
         }
     }
 
@@ -310,14 +312,15 @@ impl<J> Lane<J> {
             let Some(job) = self.take(shared, key) else { continue };
             self.wither(job.stage);
             let sent = job.stage == Stage::Sent;
-            let error = match job.refused.as_ref().and_then(Again::at_deadline) {
-                Some(error) if !sent => error,
+            let result = match job.refused.as_ref().and_then(Again::at_deadline) {
+                Some(error) if !sent => Err(error),
                 _ => {
                     let phase = if sent { Phase::Reply } else { waiting_for };
-                    outcome::expired(&job.request, sent, phase, job.limit.total, &shared.why_waiting(phase))
+                    let why = shared.why_waiting(phase);
+                    outcome::expired(&job.request, Partial::sent(sent), phase, job.limit.total, &why)
                 }
             };
-            settled.push((job.job, shared.note(Err(error))));
+            settled.push(Settled { job: job.job, request: job.request, result: shared.note(result) });
         }
     }
 
@@ -333,14 +336,15 @@ impl<J> Lane<J> {
     pub(crate) fn lose(&mut self, shared: &Shared, error: &Error, settled: &mut Vec<Settled<J>>) {
         let Some(Link { engine, generation, .. }) = self.link.take() else { return };
         let closed = error.kind() == ErrorKind::Closed;
+        let stale = shared.gate.load().generation != generation;
         // What was refused before is older than what is unanswered now, and stays in front.
         for unanswered in engine.into_unanswered().filter(|unanswered| unanswered.token != PROBE) {
             let key = Key::from_token(unanswered.token);
-            if closed && !unanswered.sent {
+            if closed && !unanswered.partial.was_sent() {
                 self.finish(shared, key, Err(Error::closed()), settled);
                 continue;
             }
-            let end = End::Lost { sent: unanswered.sent, error: error.clone() };
+            let end = End::Lost { partial: unanswered.partial, stale, error: error.clone() };
             self.settle(shared, key, end, generation, settled);
         }
     }
