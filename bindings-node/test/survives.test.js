@@ -39,7 +39,7 @@ test('ten deaths of the server end no process that listens to nothing, and it re
   assert.equal(child.child.exitCode, null);
 });
 
-describe('blocking commands end soon after', () => {
+describe('blocking commands', () => {
   let lab;
   before(async () => (lab = await Lab.start()));
   after(() => lab?.stop());
@@ -62,7 +62,7 @@ describe('blocking commands end soon after', () => {
   };
 
   for (const [name, happen] of Object.entries(faults)) {
-    test(name, { timeout: 120_000 }, async (t) => {
+    test(`blocking commands end soon after ${name}`, { timeout: 120_000 }, async (t) => {
       const client = await connect(lab.url, { clientName: 'blocked' });
       t.after(async () => {
         await client.close();
