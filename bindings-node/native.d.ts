@@ -1,5 +1,5 @@
 // The native half as lib/ sees it. Private: nothing here is exported by the package.
-import type { Item, ClientEvent, LogRecord, NodeStatus, ParsedUrl, Reply, Status } from './index';
+import type { Item, ClientEvent, Finding, LogRecord, NodeStatus, ParsedUrl, Reply, Status } from './index';
 
 export interface Makers {
   error(raw: RawError): Error;
@@ -33,6 +33,7 @@ export class NativeClient {
   events(): NativeEvents;
   status(): Status;
   nodes(): NodeStatus[];
+  examine(): NativeExamination;
   close(): void;
   /** Lets go of the event loop. Nothing is settled any more. */
   stop(): void;
@@ -48,6 +49,11 @@ type Send = (tag: number, timeout: number | undefined, ...words: unknown[]) => u
 interface Settle {
   (...answers: (Reply | RawError)[]): void;
   tags: Float64Array;
+}
+
+export class NativeExamination {
+  run(): Promise<void>;
+  take(): Finding[];
 }
 
 export class NativeSubscription {

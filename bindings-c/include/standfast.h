@@ -490,6 +490,19 @@ standfast_status standfast_client_nodes(const standfast_client *client,
                                         standfast_reply **nodes);
 
 /**
+ * Ask every sentinel and every node, and say what is wrong with them or will be when something fails. Changes nothing there.
+ *
+ * @param findings  Receives an array of maps, the worst first, empty if all is well: "id" (all of them are in
+ *                  core/docs/doctor.md), "severity" ("error", "warning" or "info"), "reason" and "remedy" (a sentence each) and
+ *                  "details" (a map whose names depend on the finding). Free with standfast_reply_free().
+ * @return STANDFAST_OK, also where servers cannot be asked: those are findings.
+ *
+ * Threads: any. Waits, four times `connect_timeout` at the most.
+ */
+standfast_status standfast_client_doctor(const standfast_client *client,
+                                         standfast_reply **findings);
+
+/**
  * Close a client: every call that waits on it, on any thread, ends with STANDFAST_ERR_CLOSED, every subscription ends. The
  * handle stays valid until it is freed. Closing twice is harmless.
  *

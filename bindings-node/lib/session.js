@@ -188,6 +188,12 @@ class Session {
     return this.#native.nodes();
   }
 
+  async doctor() {
+    const examination = this.#native.examine();
+    await examination.run();
+    return examination.take();
+  }
+
   get closed() {
     return this.#native.closed;
   }

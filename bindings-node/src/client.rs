@@ -11,6 +11,7 @@ use napi::{Env, Status};
 use napi_derive::napi;
 use standfast::{Bell, Client, Config, Host, Queue};
 
+use crate::doctor::NativeExamination;
 use crate::driver::Driver;
 use crate::errors::{Failure, Makers, describe, guard};
 
@@ -209,6 +210,12 @@ impl NativeClient {
     #[napi(catch_unwind)]
     pub fn nodes<'env>(&'env self, env: &'env Env) -> napi::Result<Unknown<'env>> {
         guard(env, &self.makers, || Ok(self.converter(env).report(self.client.nodes_tree())?))
+    }
+
+    /// An examination of the deployment, which still is to be run.
+    #[napi(catch_unwind)]
+    pub fn examine(&self) -> NativeExamination {
+        NativeExamination::new(self.client.clone(), Rc::clone(&self.makers))
     }
 
     /// Close. What is pending ends with an error that is still settled; then [`NativeClient::stop`] is to be called.
