@@ -111,7 +111,7 @@ fn queues_work() {
     live("queues");
 }
 
-/// B-82, B-87, B-90 in C.
+/// B-85, B-90, B-93 in C.
 #[test]
 fn locks_scans_and_nodes_work() {
     live("origin");

@@ -25,7 +25,7 @@ class Lock {
 
   #call(what, milliseconds, options) {
     const { signal } = toOptions(options, WAITING, what);
-    return this.#session.errand(signal, false, `the ${what} of a lock`, (client, tag) =>
+    return this.#session.submit(signal, false, `the ${what} of a lock`, (client, tag) =>
       native.submitLock(client, this.#native, what, toTimeout(milliseconds), tag));
   }
 

@@ -43,7 +43,7 @@ class Scan {
   /** Everything that the scan has to say. */
   async *items() {
     for (;;) {
-      const batch = await this.#session.errand(this.#signal, this.#buffers, 'the scan', (client, tag) =>
+      const batch = await this.#session.submit(this.#signal, this.#buffers, 'the scan', (client, tag) =>
         native.submitScan(client, this.#native, tag));
       if (batch === null) return;
       for (const value of batch) yield itemOf(value);
@@ -73,7 +73,7 @@ class NodeClient {
   /** The same, with options. */
   async command(args, options) {
     const { timeout, buffers, signal } = toOptions(options, COMMAND, 'a command');
-    return this.#session.errand(signal, buffers, 'the command', (client, tag) =>
+    return this.#session.submit(signal, buffers, 'the command', (client, tag) =>
       native.submitNode(client, this.#native, toArguments(args), toTimeout(timeout), tag));
   }
 

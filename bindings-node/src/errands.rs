@@ -80,7 +80,7 @@ pub fn submit_lock(
             "release" => LockCall::Release,
             _ => LockCall::Query,
         };
-        Ok(client.queue().submit_errand(lock.lock.errand(call), tag as u64)?)
+        Ok(client.queue()?.submit_errand(lock.lock.errand(call), tag as u64)?)
     })
 }
 
@@ -119,7 +119,7 @@ pub fn scan(env: &Env, client: &NativeClient, words: Vec<Word<'_>>) -> napi::Res
 /// The next step of a scan: an array, or null at the end. The completion is taken under this tag.
 #[napi(catch_unwind)]
 pub fn submit_scan(env: &Env, client: &NativeClient, scan: &NativeScan, tag: f64) -> napi::Result<()> {
-    guard(env, client.makers(), || Ok(client.queue().submit_errand(scan.scan.errand(), tag as u64)?))
+    guard(env, client.makers(), || Ok(client.queue()?.submit_errand(scan.scan.errand(), tag as u64)?))
 }
 
 /// One node, or one sentinel.
@@ -144,7 +144,7 @@ pub fn submit_node(
 ) -> napi::Result<()> {
     guard(env, client.makers(), || {
         let errand = node.node.errand(Request::new(args)?, command_timeout(timeout)?)?;
-        Ok(client.queue().submit_errand(errand, tag as u64)?)
+        Ok(client.queue()?.submit_errand(errand, tag as u64)?)
     })
 }
 

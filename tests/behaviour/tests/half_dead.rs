@@ -71,7 +71,7 @@ fn a_silent_subscriber_link_is_found_and_marked() {
     assert_eq!(message.payload, b"heard");
     let lost = events_of(&client, &[EventKind::LinkLost]);
     assert_eq!(lost.len(), 2, "killed, then silent; the others live: {lost:?}");
-    // R63, B-92: which link, at which node, and how it failed.
+    // R63, B-95: which link, at which node, and how it failed.
     for (event, why) in lost.iter().zip(["the server closed the connection", "its heartbeat was not answered"]) {
         let told = |name| event.details.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
         assert_eq!(told("link"), Some(Tree::Text("subscriber".to_owned())));

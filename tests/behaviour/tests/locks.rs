@@ -41,7 +41,7 @@ fn replicated(lab: &Lab) {
     });
 }
 
-/// B-82.
+/// B-85.
 #[test]
 fn only_the_owner_extends_and_releases() {
     let lab = lab();
@@ -70,7 +70,7 @@ fn only_the_owner_extends_and_releases() {
     assert_ne!(own(&client).token(), own(&client).token());
 }
 
-/// B-82: what makes no sense is refused before anything is asked; what is no lock is told by the server.
+/// B-85: what makes no sense is refused before anything is asked; what is no lock is told by the server.
 #[test]
 fn what_is_no_lock_is_refused() {
     let lab = lab();
@@ -90,7 +90,7 @@ fn what_is_no_lock_is_refused() {
     assert_eq!(closed.next_change_blocking(None, None).unwrap_err().kind(), ErrorKind::Closed);
 }
 
-/// B-83: nobody is believed to hold a lock longer than its time, and whoever waits gets it then.
+/// B-86: nobody is believed to hold a lock longer than its time, and whoever waits gets it then.
 #[test]
 fn a_lock_ends_with_its_time() {
     let lab = lab();
@@ -104,7 +104,7 @@ fn a_lock_ends_with_its_time() {
     assert_eq!(extend(&short), Err(ErrorKind::LockNotHeld));
 }
 
-/// B-83.
+/// B-86.
 #[test]
 fn a_lock_that_extends_itself_lasts_as_long_as_its_handle() {
     let lab = lab();
@@ -133,7 +133,7 @@ fn fail(lab: &Lab, round: u64) -> &'static str {
     }
 }
 
-/// R80, B-84: a holder is told before the lock's time ends, whatever becomes of the master; then the new master's word counts.
+/// R80, B-87: a holder is told before the lock's time ends, whatever becomes of the master; then the new master's word counts.
 #[test]
 fn every_holder_is_told_of_a_failover() {
     let rounds = count(3);
@@ -173,7 +173,7 @@ fn every_holder_is_told_of_a_failover() {
     assert_eq!(told, rounds * 8);
 }
 
-/// R80, B-84: nobody has to ask to learn that somebody else has the lock at the new master.
+/// R80, B-87: nobody has to ask to learn that somebody else has the lock at the new master.
 #[test]
 fn a_holder_is_told_that_the_new_master_gave_the_lock_away() {
     let lab = lab();
@@ -196,7 +196,7 @@ fn a_holder_is_told_that_the_new_master_gave_the_lock_away() {
     assert_eq!(extend(&taken), Err(ErrorKind::LockNotHeld));
 }
 
-/// R80, B-85: the client sees no sentinel while the failover happens, and its back-off is longer than the test. The bound is
+/// R80, B-88: the client sees no sentinel while the failover happens, and its back-off is longer than the test. The bound is
 /// one second; a busy machine gets three.
 #[test]
 fn a_holder_is_told_as_soon_as_any_sentinel_can_be_reached() {
@@ -229,7 +229,7 @@ fn a_holder_is_told_as_soon_as_any_sentinel_can_be_reached() {
     assert!(after < Duration::from_secs(3), "{after:?}");
 }
 
-/// B-86: takings of one lock by many, through failovers. Whoever began after another one had ended has the greater fence.
+/// B-89: takings of one lock by many, through failovers. Whoever began after another one had ended has the greater fence.
 #[test]
 fn fences_never_go_backwards() {
     let rounds = count(2);
@@ -277,7 +277,7 @@ fn fences_never_go_backwards() {
     println!("counted: rounds {rounds}, takings {takings}, backwards 0");
 }
 
-/// B-86: without sentinels there is no epoch, and a lock is a lock.
+/// B-89: without sentinels there is no epoch, and a lock is a lock.
 #[test]
 fn a_lock_needs_no_sentinel() {
     let lab = Lab::start(LabOptions { replicas: 0, ..LabOptions::default() }).unwrap();

@@ -48,7 +48,7 @@ fn addr(lab: &Lab, port: u16) -> SocketAddr {
     lab.node_addrs().iter().copied().find(|node| node.port() == port).unwrap()
 }
 
-/// R81, B-87.
+/// R81, B-90.
 #[test]
 fn a_scan_gives_everything_from_a_replica() {
     let lab = lab();
@@ -68,7 +68,7 @@ fn a_scan_gives_everything_from_a_replica() {
     assert_eq!(on_master(ScanOptions::keys().pattern("key:7")), [b"key:7".to_vec()]);
 }
 
-/// B-87.
+/// B-90.
 #[test]
 fn a_scan_goes_into_hashes_and_sets() {
     let lab = Lab::start(LabOptions { replicas: 0, ..LabOptions::default() }).unwrap();
@@ -94,7 +94,7 @@ fn a_scan_goes_into_hashes_and_sets() {
     assert_eq!(unread.next_batch_blocking(None).unwrap_err().kind(), ErrorKind::Closed);
 }
 
-/// R81, B-88: a lost link is no lost node.
+/// R81, B-91: a lost link is no lost node.
 #[test]
 fn a_scan_goes_on_when_only_its_link_is_lost() {
     let lab = lab();
@@ -109,7 +109,7 @@ fn a_scan_goes_on_when_only_its_link_is_lost() {
     assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), wanted);
 }
 
-/// R81, B-89: a cursor means nothing to another node.
+/// R81, B-92: a cursor means nothing to another node.
 #[test]
 fn a_scan_says_when_its_node_changed() {
     let lab = lab();
@@ -125,7 +125,7 @@ fn a_scan_says_when_its_node_changed() {
     assert_eq!(batch(&scan), None, "it has ended");
 }
 
-/// R81, B-89: by kill -9 of the node, and by a failover of the master that is scanned.
+/// R81, B-92: by kill -9 of the node, and by a failover of the master that is scanned.
 #[test]
 fn a_scan_that_begins_again_gives_nothing_twice() {
     let rounds = count(2);

@@ -12,7 +12,7 @@ fn node(client: &Client, address: impl ToString) -> NodeHandle {
     client.node(&address.to_string()).unwrap()
 }
 
-/// B-90.
+/// B-93.
 #[test]
 fn a_node_is_asked_by_its_address() {
     let lab = lab();
@@ -43,7 +43,7 @@ fn a_node_is_asked_by_its_address() {
     assert_eq!(execute(&sentinel, "PING"), Err(ErrorKind::Closed));
 }
 
-/// B-90: a handle is of a node, not of a role.
+/// B-93: a handle is of a node, not of a role.
 #[test]
 fn the_role_of_a_node_is_shown_after_a_failover() {
     let lab = lab();

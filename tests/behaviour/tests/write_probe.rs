@@ -34,7 +34,7 @@ fn patient() -> Lab {
     Lab::start(LabOptions { down_after: Duration::from_secs(60), ..LabOptions::default() }).unwrap()
 }
 
-/// B-91.
+/// B-94.
 #[test]
 fn a_write_probe_writes_and_tells() {
     let lab = lab();
@@ -60,7 +60,7 @@ fn a_write_probe_writes_and_tells() {
     assert!(self::client(&lab, "").status().write_probe.is_none(), "off unless it is asked for");
 }
 
-/// B-91: an error that has nothing to do with the role.
+/// B-94: an error that has nothing to do with the role.
 #[test]
 fn a_write_that_fails_forces_rediscovery() {
     let lab = patient();
@@ -81,7 +81,7 @@ fn a_write_that_fails_forces_rediscovery() {
     assert!(client.status().write_probe.unwrap().ok);
 }
 
-/// B-91: a master that was demoted behind everybody's back.
+/// B-94: a master that was demoted behind everybody's back.
 #[test]
 fn a_write_that_meets_a_replica_ends_its_use() {
     let lab = patient();
@@ -97,7 +97,7 @@ fn a_write_that_meets_a_replica_ends_its_use() {
     result(&events, true);
 }
 
-/// B-91: SIGSTOP, which nothing else notices here.
+/// B-94: SIGSTOP, which nothing else notices here.
 #[test]
 fn a_write_that_is_not_answered_forces_rediscovery() {
     let lab = patient();
