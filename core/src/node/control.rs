@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::probe::{Prober, ask_role};
 use super::role::Role;
+use crate::error::ErrorKind;
 use crate::link::talk::Talk;
 use crate::sentinel::topology::{Input, Proof};
 use crate::sentinel::watch::Report;
@@ -23,9 +24,9 @@ const WORTH_ANOTHER: Duration = Duration::from_secs(1);
 /// How the guard of a link ended.
 enum End {
     /// There is no link.
-    Lost(String),
+    Lost(ErrorKind, String),
     /// The connection was closed by the other side, or broke.
-    Closed(String),
+    Closed(ErrorKind, String),
     /// Its heartbeat was not answered.
     Silent,
     /// The node says that it is not, or no longer, the master.
@@ -42,16 +43,22 @@ enum End {
 pub(crate) async fn guard(prober: Prober, master: Arc<Master>, reports: mpsc::Sender<Report>) {
     let Master { node, socket: place, generation, .. } = &*master;
     let (node, generation) = (node.clone(), *generation);
+    let mut failure = ErrorKind::Disconnected;
     let input = loop {
         let begun = Instant::now();
         let open = match prober.open_at(&node, *place).await {
-            Ok((talk, _)) if talk.peer != *place => End::Lost(format!("its name leads to {} now", talk.peer.ip())),
+            Ok((talk, _)) if talk.peer != *place => {
+                End::Lost(ErrorKind::ConnectFailed, format!("its name leads to {} now", talk.peer.ip()))
+            }
             Ok((talk, role)) => watch(&prober, talk, role).await,
-            Err(cause) => End::Lost(cause.text),
+            Err(cause) => End::Lost(cause.kind, cause.text),
         };
         break match open {
-            End::Closed(_) if begun.elapsed() >= WORTH_ANOTHER => continue,
-            End::Closed(why) | End::Lost(why) => Input::MasterLost { generation, why },
+            End::Closed(..) if begun.elapsed() >= WORTH_ANOTHER => continue,
+            End::Closed(error, why) | End::Lost(error, why) => {
+                failure = error;
+                Input::MasterLost { generation, why }
+            }
             End::NotMaster(role, socket) => {
                 Input::Role { node, role, proof: Proof { socket, not_before: None, redirects: false } }
             }
@@ -61,10 +68,14 @@ pub(crate) async fn guard(prober: Prober, master: Arc<Master>, reports: mpsc::Se
                 if let Ok(Ok(_)) = tokio::time::timeout(SECOND_LOOK, prober.open_at(&node, *place)).await {
                     continue;
                 }
+                failure = ErrorKind::Timeout;
                 Input::MasterLost { generation, why: "its heartbeat was not answered".to_owned() }
             }
         };
     };
+    if matches!(input, Input::MasterLost { .. }) {
+        let _ = reports.send(Report::ControlLost { error: failure }).await;
+    }
     let _ = reports.send(Report::Input(input)).await;
 }
 
@@ -79,7 +90,7 @@ async fn watch(prober: &Prober, mut talk: Talk, mut role: Role) -> End {
             incoming = talk.incoming() => match incoming {
                 // Nothing is expected here but the end.
                 Ok(_) => {}
-                Err(error) => return End::Closed(error.message().to_owned()),
+                Err(error) => return End::Closed(error.kind(), error.message().to_owned()),
             },
             () = sleep_until(beat) => match ask_role(&mut talk, options.heartbeat_timeout).await {
                 Some(answer) => {
