@@ -28,6 +28,7 @@ mod sync;
 mod timer;
 mod tree;
 mod unit;
+mod watched;
 
 pub mod blocking;
 
@@ -47,6 +48,7 @@ pub use status::{ClientState, LinkStatus, Node, Opinion, SentinelStatus, Status}
 pub use subscription::{Channels, Dropped, Gap, Item, Message, Subscription};
 pub use tree::{Tree, unix_micros};
 pub use unit::Unit;
+pub use watched::Watched;
 
 /// The version of this library.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

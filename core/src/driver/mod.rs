@@ -2,6 +2,7 @@
 
 pub(crate) mod admission;
 pub(crate) mod doubt;
+pub(crate) mod exclusive;
 pub(crate) mod gate;
 pub(crate) mod links;
 pub(crate) mod pool;
