@@ -5,6 +5,7 @@ const { Client, connect, parseUrl } = require('./lib/client.js');
 const { ErrorCode, StandfastError } = require('./lib/errors.js');
 const { logs } = require('./lib/logs.js');
 const { Subscription } = require('./lib/subscription.js');
+const { Script } = require('./lib/unit.js');
 const { version } = require('./package.json');
 
-module.exports = { Client, ErrorCode, StandfastError, Subscription, connect, logs, parseUrl, version };
+module.exports = { Client, ErrorCode, Script, StandfastError, Subscription, connect, logs, parseUrl, version };

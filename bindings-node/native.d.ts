@@ -21,6 +21,12 @@ export interface RawError {
 export class NativeClient {
   readonly closed: boolean;
   submit(args: (string | Uint8Array)[], timeout: number | undefined, tag: number): void;
+  submitIdempotent(args: (string | Uint8Array)[], timeout: number | undefined, tag: number): void;
+  submitUnit(commands: (string | Uint8Array)[][], transaction: boolean, timeout: number | undefined, idempotent: boolean, tag: number): void;
+  watch(keys: (string | Uint8Array)[], timeout: number | undefined, attempts: number | undefined): NativeWatched;
+  submitWatchBegin(watched: NativeWatched, tag: number): void;
+  submitWatchCommand(watched: NativeWatched, args: (string | Uint8Array)[], tag: number): void;
+  submitWatchCommit(watched: NativeWatched, commands: (string | Uint8Array)[][], tag: number): void;
   submitConnected(tag: number): void;
   submitSubscriptionReady(subscription: NativeSubscription, timeout: number | undefined, tag: number): void;
   cancel(tag: number): RawError | null;
@@ -31,6 +37,10 @@ export class NativeClient {
   status(): Status;
   nodes(): NodeStatus[];
   close(): void;
+}
+
+export class NativeWatched {
+  readonly lost: boolean;
 }
 
 export class NativeSubscription {

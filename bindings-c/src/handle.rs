@@ -19,6 +19,7 @@ use crate::options::{OpenOptions, standfast_options};
 use crate::queue::standfast_queue;
 use crate::reply::standfast_reply;
 use crate::subscription::{ChannelList, standfast_channels, standfast_subscription};
+use crate::unit::{Commands, Watch, standfast_unit, standfast_watch};
 
 /// A type of the header, and what stands behind its handles.
 pub(crate) trait Handle: Sized {
@@ -49,6 +50,8 @@ handles! {
     standfast_subscription => Subscription, Subscription, subscriptions;
     standfast_queue => Queue, Queue, queues;
     standfast_logs => Logs, Logs, logs;
+    standfast_unit => Commands, Unit, units;
+    standfast_watch => Watch, Watch, watches;
 }
 
 /// The type of a handle. Never 0, so that a handle is neither NULL nor an address of a user's process.
@@ -67,6 +70,8 @@ pub(crate) enum Tag {
     /// The last error of a thread; see `error.rs`.
     Error = 8,
     Logs = 9,
+    Unit = 10,
+    Watch = 11,
 }
 
 impl Tag {
@@ -81,6 +86,8 @@ impl Tag {
             Tag::LargeReply,
             Tag::Error,
             Tag::Logs,
+            Tag::Unit,
+            Tag::Watch,
         ]
         .into_iter()
         .find(|tag| *tag as u64 == bits)
@@ -96,6 +103,8 @@ impl Tag {
             Tag::Reply | Tag::LargeReply => "reply",
             Tag::Error => "error",
             Tag::Logs => "logs",
+            Tag::Unit => "unit",
+            Tag::Watch => "watch",
         }
     }
 
@@ -263,14 +272,28 @@ pub(crate) fn error_pointer<H>(number: u64) -> *const H {
 
 /// How many objects have a handle.
 pub(crate) fn live() -> usize {
-    let Tables { epoch: _, before: _, options, clients, channels, subscriptions, queues, logs, replies, large_replies } =
-        tables();
+    let Tables {
+        epoch: _,
+        before: _,
+        options,
+        clients,
+        channels,
+        subscriptions,
+        queues,
+        logs,
+        units,
+        watches,
+        replies,
+        large_replies,
+    } = tables();
     options.live()
         + clients.live()
         + channels.live()
         + subscriptions.live()
         + queues.live()
         + logs.live()
+        + units.live()
+        + watches.live()
         + replies.live()
         + large_replies.live()
 }
@@ -289,6 +312,8 @@ pub(crate) struct Tables {
     subscriptions: Table<Subscription>,
     queues: Table<Queue>,
     logs: Table<Logs>,
+    units: Table<Commands>,
+    watches: Table<Watch>,
     replies: Table<Arena>,
     large_replies: Table<Arena>,
 }
@@ -341,6 +366,8 @@ fn new_tables(before: *mut Tables) -> &'static Tables {
         subscriptions: Table::new(),
         queues: Table::new(),
         logs: Table::new(),
+        units: Table::new(),
+        watches: Table::new(),
         replies: Table::new(),
         large_replies: Table::new(),
     }));

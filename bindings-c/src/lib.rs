@@ -28,4 +28,5 @@ pub mod options;
 pub mod queue;
 pub mod reply;
 pub mod subscription;
+pub mod unit;
 pub mod version;

@@ -44,9 +44,39 @@ class Session {
     return this.#command(built[1], () => built[0]);
   }
 
-  #command({ timeout, buffers, signal }, words) {
+  #command({ timeout, buffers, signal, idempotent }, words) {
     return this.#submit(signal, buffers, 'the command', (tag) => {
-      this.#native.submit(toArguments(words()), toTimeout(timeout), tag);
+      if (idempotent) this.#native.submitIdempotent(toArguments(words()), toTimeout(timeout), tag);
+      else this.#native.submit(toArguments(words()), toTimeout(timeout), tag);
+    });
+  }
+
+  /** The outcomes of several commands. */
+  unit(commands, transaction, { timeout, buffers, signal, idempotent }) {
+    return this.#submit(signal, buffers, transaction ? 'the transaction' : 'the pipeline', (tag) => {
+      this.#native.submitUnit(commands.map(toArguments), transaction, toTimeout(timeout), idempotent === true, tag);
+    });
+  }
+
+  /** A transaction over watched keys; its steps follow. */
+  watch(keys, timeout, attempts) {
+    return this.#native.watch(toArguments(keys), toTimeout(timeout), attempts);
+  }
+
+  watchBegin(watched, signal) {
+    return this.#submit(signal, false, 'the transaction', (tag) => this.#native.submitWatchBegin(watched, tag));
+  }
+
+  watchCommand(watched, words, { buffers, signal }) {
+    return this.#submit(signal, buffers, 'the command', (tag) => {
+      this.#native.submitWatchCommand(watched, toArguments(words), tag);
+    });
+  }
+
+  /** The outcomes, or null if another round is needed. */
+  watchCommit(watched, commands, { buffers, signal }) {
+    return this.#submit(signal, buffers, 'the transaction', (tag) => {
+      this.#native.submitWatchCommit(watched, commands.map(toArguments), tag);
     });
   }
 

@@ -14,6 +14,7 @@ use standfast::{Bell, Client, Completion, Config, Error, ErrorKind, Queue, Reque
 use crate::errors::{Failure, Makers, describe, guard};
 use crate::subscription::{NativeEvents, NativeSubscription, channels};
 use crate::values::{Bytes, Converter, command_timeout, each_option, wait_timeout};
+use crate::watched::NativeWatched;
 
 /// Wakes the JavaScript thread: weak, so that an idle client does not keep the process alive, and one place long, because one
 /// wake-up that has not been served yet is as good as many.
@@ -88,6 +89,13 @@ pub fn parse_url<'env>(
     })
 }
 
+/// A word of a command, as JavaScript gives it.
+type Word<'a> = Either<String, BufferSlice<'a>>;
+
+fn requests(commands: Vec<Vec<Word<'_>>>) -> Result<Vec<Request>, Error> {
+    commands.into_iter().map(Request::new).collect()
+}
+
 fn configure(url: &str, options: &Object<'_>) -> Result<Config, Failure> {
     let mut config = Config::from_url(url)?;
     each_option(options, |name, value| config.set(name, value))?;
@@ -118,6 +126,96 @@ impl NativeClient {
         guard(env, &self.makers, || {
             let timeout = command_timeout(timeout)?;
             Ok(self.queue.submit(Request::new(args)?, timeout, tag as u64)?)
+        })
+    }
+
+    /// The same for a command that may be sent again after a loss.
+    #[napi(catch_unwind)]
+    pub fn submit_idempotent(
+        &self,
+        env: &Env,
+        args: Vec<Word<'_>>,
+        timeout: Option<f64>,
+        tag: f64,
+    ) -> napi::Result<()> {
+        guard(env, &self.makers, || {
+            let timeout = command_timeout(timeout)?;
+            self.queue.submit(Request::new(args)?.idempotent(), timeout, tag as u64)?;
+            Ok(())
+        })
+    }
+
+    /// Send several commands together. Their outcomes are taken under this tag.
+    #[napi(catch_unwind)]
+    pub fn submit_unit(
+        &self,
+        env: &Env,
+        commands: Vec<Vec<Word<'_>>>,
+        transaction: bool,
+        timeout: Option<f64>,
+        idempotent: bool,
+        tag: f64,
+    ) -> napi::Result<()> {
+        guard(env, &self.makers, || {
+            let timeout = command_timeout(timeout)?;
+            let commands = requests(commands)?;
+            let unit = if transaction { Request::transaction(commands) } else { Request::pipeline(commands) }?;
+            let unit = if idempotent { unit.idempotent() } else { unit };
+            self.queue.submit(unit, timeout, tag as u64)?;
+            Ok(())
+        })
+    }
+
+    /// A transaction that depends on these keys.
+    #[napi(catch_unwind)]
+    pub fn watch(
+        &self,
+        env: &Env,
+        keys: Vec<Word<'_>>,
+        timeout: Option<f64>,
+        attempts: Option<f64>,
+    ) -> napi::Result<NativeWatched> {
+        guard(env, &self.makers, || {
+            let keys = keys.iter().map(|key| key.as_ref().to_vec());
+            let watched = self.client.watch(keys).timeout(command_timeout(timeout)?);
+            Ok(NativeWatched::new(match attempts {
+                Some(attempts) => watched.attempts(attempts as u64),
+                None => watched,
+            }))
+        })
+    }
+
+    /// Begin a round of it. The completion is taken under this tag.
+    #[napi(catch_unwind)]
+    pub fn submit_watch_begin(&self, env: &Env, watched: &NativeWatched, tag: f64) -> napi::Result<()> {
+        guard(env, &self.makers, || Ok(self.queue.submit_watch_begin(watched.core(), tag as u64)?))
+    }
+
+    /// Execute a command at once, on the link that watches. The completion is taken under this tag.
+    #[napi(catch_unwind)]
+    pub fn submit_watch_command(
+        &self,
+        env: &Env,
+        watched: &NativeWatched,
+        args: Vec<Word<'_>>,
+        tag: f64,
+    ) -> napi::Result<()> {
+        guard(env, &self.makers, || {
+            Ok(self.queue.submit_watch_command(watched.core(), Request::new(args)?, tag as u64)?)
+        })
+    }
+
+    /// Execute the commands of a round. Their outcomes, or null if another round is needed, are taken under this tag.
+    #[napi(catch_unwind)]
+    pub fn submit_watch_commit(
+        &self,
+        env: &Env,
+        watched: &NativeWatched,
+        commands: Vec<Vec<Word<'_>>>,
+        tag: f64,
+    ) -> napi::Result<()> {
+        guard(env, &self.makers, || {
+            Ok(self.queue.submit_watch_commit(watched.core(), requests(commands)?, tag as u64)?)
         })
     }
 

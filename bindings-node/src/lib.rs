@@ -7,3 +7,4 @@ pub mod errors;
 pub mod logs;
 pub mod subscription;
 mod values;
+mod watched;

@@ -11,6 +11,7 @@ mod loop_driver;
 mod subscription;
 mod values;
 mod waiting;
+mod watched;
 
 #[pyo3::pymodule(gil_used = false)]
 mod _native {
@@ -28,6 +29,8 @@ mod _native {
     use crate::values::wait_seconds;
     #[pymodule_export]
     use crate::waiting::{after_fork_in_child, at_exit};
+    #[pymodule_export]
+    use crate::watched::Watched;
 
     #[pymodule_export]
     #[expect(non_upper_case_globals, reason = "the name that Python programs look for")]

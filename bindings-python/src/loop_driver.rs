@@ -11,14 +11,15 @@ use std::sync::Mutex;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyList, PyTuple};
 use standfast::{Answer, Completion, Error, ErrorKind, Queue};
 
 use crate::client::Client;
 use crate::errors::{OrRaise, boundary, exception};
 use crate::subscription::Subscription;
-use crate::values::{answer, command_timeout, request, wait_timeout};
+use crate::values::{answer, command_timeout, request, requests, unit, wait_timeout};
 use crate::waiting::unpoisoned;
+use crate::watched::Watched;
 
 /// How many completions are settled before the loop gets its turn. The descriptor stays readable while there are more.
 const TURN: usize = 512;
@@ -106,11 +107,67 @@ impl LoopDriver {
         args: &Bound<'py, PyTuple>,
         timeout: Option<&Bound<'py, PyAny>>,
         decode: bool,
+        idempotent: bool,
     ) -> PyResult<(u64, Bound<'py, PyAny>)> {
         boundary(py, || {
             let request = request(args)?;
+            let request = if idempotent { request.idempotent() } else { request };
             let timeout = command_timeout(timeout)?;
             self.promise(py, decode, |tag| self.queue.submit(request, timeout, tag))
+        })
+    }
+
+    /// Sends several commands; the future gets their outcomes.
+    #[expect(clippy::too_many_arguments, reason = "the options of a call, and what PyO3 adds")]
+    fn execute_unit<'py>(
+        &self,
+        py: Python<'py>,
+        commands: &Bound<'py, PyList>,
+        transaction: bool,
+        timeout: Option<&Bound<'py, PyAny>>,
+        decode: bool,
+        idempotent: bool,
+    ) -> PyResult<(u64, Bound<'py, PyAny>)> {
+        boundary(py, || {
+            let request = unit(commands, transaction, idempotent)?;
+            let timeout = command_timeout(timeout)?;
+            self.promise(py, decode, |tag| self.queue.submit(request, timeout, tag))
+        })
+    }
+
+    /// Begins a round of a watched transaction.
+    fn watch_begin<'py>(&self, py: Python<'py>, watched: &Watched) -> PyResult<(u64, Bound<'py, PyAny>)> {
+        boundary(py, || {
+            let watched = watched.shared(py)?;
+            self.promise(py, false, |tag| self.queue.submit_watch_begin(&watched, tag))
+        })
+    }
+
+    /// Executes a command at once, on the watching link.
+    fn watch_execute<'py>(
+        &self,
+        py: Python<'py>,
+        watched: &Watched,
+        args: &Bound<'py, PyTuple>,
+        decode: bool,
+    ) -> PyResult<(u64, Bound<'py, PyAny>)> {
+        boundary(py, || {
+            let (watched, request) = (watched.shared(py)?, request(args)?);
+            self.promise(py, decode, |tag| self.queue.submit_watch_command(&watched, request, tag))
+        })
+    }
+
+    /// Executes the commands of a round; the future gets `None` when another round is needed.
+    fn watch_commit<'py>(
+        &self,
+        py: Python<'py>,
+        watched: &Watched,
+        commands: &Bound<'py, PyList>,
+        decode: bool,
+    ) -> PyResult<(u64, Bound<'py, PyAny>)> {
+        boundary(py, || {
+            let (watched, commands) = (watched.shared(py)?, requests(commands)?);
+            self.promise(py, decode, |tag| self.queue.submit_watch_commit(&watched, commands, tag))
         })
     }
 

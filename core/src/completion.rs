@@ -81,7 +81,7 @@ impl Queue {
         let limit = shared.limit(&request, timeout);
         let ticket = Arc::new(Ticket::default());
         let running = Running { ticket: Arc::clone(&ticket), request: Some(request.clone()), task: None };
-        self.start(tag, running, async move {
+        self.run(tag, running, async move {
             let replies = tokio_driver::execute(&shared, request.clone(), limit, ticket).await?;
             request.answer(replies)
         })
@@ -94,7 +94,7 @@ impl Queue {
     /// As [`Queue::submit`].
     pub fn submit_connected(&self, tag: u64) -> Result<()> {
         let client = self.client.clone();
-        self.start(tag, Running::wait(), async move { client.connected().await.map(|()| NOTHING) })
+        self.start(tag, async move { client.connected().await.map(|()| NOTHING) })
     }
 
     /// Submit a wait for a master.
@@ -103,7 +103,7 @@ impl Queue {
     /// As [`Queue::submit`].
     pub fn submit_wait_ready(&self, timeout: Option<Duration>, tag: u64) -> Result<()> {
         let client = self.client.clone();
-        self.start(tag, Running::wait(), async move { client.wait_ready(timeout).await.map(|()| NOTHING) })
+        self.start(tag, async move { client.wait_ready(timeout).await.map(|()| NOTHING) })
     }
 
     /// Submit a wait for the confirmation of a subscription.
@@ -117,10 +117,15 @@ impl Queue {
         tag: u64,
     ) -> Result<()> {
         let subscription = subscription.clone();
-        self.start(tag, Running::wait(), async move { subscription.ready_within(timeout).await.map(|()| NOTHING) })
+        self.start(tag, async move { subscription.ready_within(timeout).await.map(|()| NOTHING) })
     }
 
-    fn start(
+    /// Something else that is not waited for.
+    pub(crate) fn start(&self, tag: u64, work: impl Future<Output = Result<Answer>> + Send + 'static) -> Result<()> {
+        self.run(tag, Running::wait(), work)
+    }
+
+    fn run(
         &self,
         tag: u64,
         running: Running,

@@ -29,6 +29,7 @@ mod timer;
 mod tree;
 mod unit;
 mod watched;
+mod watched_queue;
 
 pub mod blocking;
 
@@ -49,6 +50,7 @@ pub use subscription::{Channels, Dropped, Gap, Item, Message, Subscription};
 pub use tree::{Tree, unix_micros};
 pub use unit::Unit;
 pub use watched::Watched;
+pub use watched_queue::SharedWatched;
 
 /// The version of this library.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -32,7 +32,9 @@ from ._errors import (
 from ._items import Dropped, Gap, LogRecord, Message
 from ._logs import LogForwarder, Logs, finish, log_to, logs
 from ._options import Options
+from ._script import Script
 from ._subscription import Events, Subscription
+from ._unit import Now, Pipeline, Queued
 
 if TYPE_CHECKING:
     from . import aio
@@ -58,7 +60,11 @@ __all__ = [
     "NetworkConnectionError",
     "NetworkError",
     "NetworkTimeoutError",
+    "Now",
     "Options",
+    "Pipeline",
+    "Queued",
+    "Script",
     "ServerError",
     "StandfastError",
     "Subscription",

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use redis::{cmd, from_redis_value};
-use standfast::{Client, Error, ErrorKind, Request, Timeout, Value};
-use standfast_behaviour::{client, lab, proxied, raw, run, run_within};
+use standfast::{Client, ClientState, Error, ErrorKind, Request, Timeout, Value};
+use standfast_behaviour::{client, lab, proxied, raw, run, run_within, until};
 use standfast_lab::{Fault, Lab, Side};
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -114,8 +114,12 @@ fn a_switch_between_watch_and_exec_is_an_abort() {
         let client = client(&lab, "");
         let fail_over = |round| {
             if round == 0 {
+                let before = client.status().generation;
                 lab.planned_failover().unwrap();
-                standfast_behaviour::follows(&client, lab.master().unwrap());
+                until("the client follows", || {
+                    let status = client.status();
+                    (status.generation > before && status.state == ClientState::Ready).then_some(())
+                });
             }
         };
         assert_eq!(rounds(waiting, &client, "n", fail_over), 2);

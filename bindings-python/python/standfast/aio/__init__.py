@@ -7,5 +7,6 @@ watches. No background thread ever enters the interpreter.
 from ._client import Client, connect
 from ._logs import Logs, logs
 from ._subscription import Events, Subscription
+from ._unit import Now, Pipeline
 
-__all__ = ["Client", "Events", "Logs", "Subscription", "connect", "logs"]
+__all__ = ["Client", "Events", "Logs", "Now", "Pipeline", "Subscription", "connect", "logs"]
