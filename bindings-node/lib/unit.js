@@ -90,7 +90,7 @@ async function watch(session, keys, run, options) {
   }
   toSignal(signal);
   const names = Array.isArray(keys) ? keys : [keys];
-  const watched = session.watch(names, timeout, attempts);
+  const watched = session.watched(names, timeout, attempts);
   const call = { buffers, signal };
   for (;;) {
     await session.watchBegin(watched, signal);

@@ -33,6 +33,9 @@ mod watched;
 mod watched_queue;
 
 pub mod blocking;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod internals;
 
 pub use bell::{Bell, Interrupt};
 pub use client::{Client, Timeout};
