@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use standfast::{Answer, Channels, Client, Error, ErrorKind, Item, Queue, Request, Timeout, Value};
+use standfast::{Answer, Channels, Client, Error, ErrorKind, Item, Request, Timeout, Value};
+use standfast_behaviour::drivers::{DRIVERS, Driven};
 use standfast_behaviour::{LIMIT, client, count, proxied, raw, run, until};
 use standfast_lab::{Direction, Fault, Lab, Side};
 
@@ -100,14 +101,6 @@ fn a_subscription_that_is_cut_off_is_confirmed_in_the_end_and_hears_everything_o
     }
 }
 
-/// Who drives the link.
-#[derive(Clone, Copy, Debug)]
-enum Driver {
-    Waiting,
-    Tokio,
-    Queue,
-}
-
 /// What is cut.
 #[derive(Clone, Copy, Debug)]
 enum Work {
@@ -152,26 +145,6 @@ impl Work {
     }
 }
 
-struct Face {
-    driver: Driver,
-    client: Client,
-    queue: Queue,
-    runtime: tokio::runtime::Runtime,
-}
-
-impl Face {
-    fn answer(&self, request: Request) -> Result<Answer, Error> {
-        match self.driver {
-            Driver::Waiting => self.client.blocking().answer(request, Timeout::Default, None),
-            Driver::Tokio => self.runtime.block_on(self.client.answer(request, Timeout::Default)),
-            Driver::Queue => {
-                self.queue.submit(request, Timeout::Default, 1).unwrap();
-                self.queue.next_blocking(Some(LIMIT), None).unwrap().expect("within the limit").result
-            }
-        }
-    }
-}
-
 /// Of one key: how often it was certainly counted up, and how often that is unknown.
 #[derive(Default)]
 struct Count {
@@ -191,25 +164,22 @@ fn whatever_is_cut_off_what_was_acknowledged_is_there_and_nothing_is_there_twice
         })
         .collect();
     // As many as there are, and a place to begin at, so that a full round meets each of them with each driver.
-    let drivers = [Driver::Waiting, Driver::Tokio, Driver::Queue];
     let runs = usize::try_from(standfast_behaviour::count(100)).unwrap();
     let begin = usize::try_from(std::process::id()).unwrap();
     let lab = proxied();
     let master = lab.master().unwrap();
     let mut counts: BTreeMap<&str, Count> = BTreeMap::new();
-    for driver in drivers {
-        let client = client(&lab, "");
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let face = Face { driver, queue: Queue::open(&client).unwrap(), client, runtime };
-        for run in 0..runs.div_ceil(drivers.len()) {
+    for driver in DRIVERS {
+        let driven = Driven::new(driver, client(&lab, ""));
+        for run in 0..runs.div_ceil(DRIVERS.len()) {
             // Neighbours in the list are far apart in time: a short run meets all kinds.
             let (work, direction, after) = all[(begin + run * 101) % all.len()];
             until("the script is known and the link stands", || {
-                face.answer(Request::new(["EVAL", SCRIPT, "1", "warm"]).unwrap()).ok()
+                driven.answer(Request::new(["EVAL", SCRIPT, "1", "warm"]).unwrap(), Timeout::Default).ok()
             });
             // The link for commands is the newest one. Others are spared, so that the next one works.
             lab.inject_newest(master, Side::Clients, Fault::Cut { direction, after }).unwrap();
-            let answer = face.answer(work.request());
+            let answer = driven.answer(work.request(), Timeout::Default);
             lab.heal_faults_of(master).unwrap();
             let outcomes: Vec<Result<(), Error>> = match answer {
                 Ok(Answer::One(_)) => vec![Ok(())],
