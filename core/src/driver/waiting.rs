@@ -162,6 +162,10 @@ fn try_execute(shared: &Shared, request: &Request, limit: Limit, interrupt: Inte
                 let wait = backoff.pause();
                 refused = Some(again).filter(|again| again.at_deadline().is_some()).or(refused);
                 pause(shared, word, wait, patience);
+                // What was not executed until now is not sent once more at the last moment, when no reply can be waited for.
+                if let Err(stop) = patience.check() {
+                    return stopped(stop, unsent(), word.phase(), refused.as_ref());
+                }
             }
         }
     }
