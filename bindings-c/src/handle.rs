@@ -10,14 +10,16 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Once};
 
-use standfast::{Client, Error, ErrorKind, Logs, Queue, Result, Subscription};
+use standfast::{Client, Error, ErrorKind, Lock, Logs, NodeHandle, Queue, Result, Scan, Subscription};
 
 use crate::arena::Arena;
 use crate::client::standfast_client;
+use crate::lock::standfast_lock;
 use crate::logs::standfast_logs;
 use crate::options::{OpenOptions, standfast_options};
 use crate::queue::standfast_queue;
 use crate::reply::standfast_reply;
+use crate::scan::{standfast_node, standfast_scan};
 use crate::subscription::{ChannelList, standfast_channels, standfast_subscription};
 use crate::unit::{Commands, Watch, standfast_unit, standfast_watch};
 
@@ -50,6 +52,9 @@ handles! {
     standfast_subscription => Subscription, Subscription, subscriptions;
     standfast_queue => Queue, Queue, queues;
     standfast_logs => Logs, Logs, logs;
+    standfast_lock => Lock, Lock, locks;
+    standfast_scan => Scan, Scan, scans;
+    standfast_node => NodeHandle, Node, nodes;
     standfast_unit => Commands, Unit, units;
     standfast_watch => Watch, Watch, watches;
 }
@@ -70,8 +75,11 @@ pub(crate) enum Tag {
     /// The last error of a thread; see `error.rs`.
     Error = 8,
     Logs = 9,
-    Unit = 10,
-    Watch = 11,
+    Lock = 10,
+    Scan = 11,
+    Node = 12,
+    Unit = 13,
+    Watch = 14,
 }
 
 impl Tag {
@@ -86,6 +94,9 @@ impl Tag {
             Tag::LargeReply,
             Tag::Error,
             Tag::Logs,
+            Tag::Lock,
+            Tag::Scan,
+            Tag::Node,
             Tag::Unit,
             Tag::Watch,
         ]
@@ -103,6 +114,9 @@ impl Tag {
             Tag::Reply | Tag::LargeReply => "reply",
             Tag::Error => "error",
             Tag::Logs => "logs",
+            Tag::Lock => "lock",
+            Tag::Scan => "scan",
+            Tag::Node => "node",
             Tag::Unit => "unit",
             Tag::Watch => "watch",
         }
@@ -281,6 +295,9 @@ pub(crate) fn live() -> usize {
         subscriptions,
         queues,
         logs,
+        locks,
+        scans,
+        nodes,
         units,
         watches,
         replies,
@@ -292,6 +309,9 @@ pub(crate) fn live() -> usize {
         + subscriptions.live()
         + queues.live()
         + logs.live()
+        + locks.live()
+        + scans.live()
+        + nodes.live()
         + units.live()
         + watches.live()
         + replies.live()
@@ -312,6 +332,9 @@ pub(crate) struct Tables {
     subscriptions: Table<Subscription>,
     queues: Table<Queue>,
     logs: Table<Logs>,
+    locks: Table<Lock>,
+    scans: Table<Scan>,
+    nodes: Table<NodeHandle>,
     units: Table<Commands>,
     watches: Table<Watch>,
     replies: Table<Arena>,
@@ -366,6 +389,9 @@ fn new_tables(before: *mut Tables) -> &'static Tables {
         subscriptions: Table::new(),
         queues: Table::new(),
         logs: Table::new(),
+        locks: Table::new(),
+        scans: Table::new(),
+        nodes: Table::new(),
         units: Table::new(),
         watches: Table::new(),
         replies: Table::new(),

@@ -18,6 +18,8 @@ const SOURCES: &[&str] = &[
     "subscription.rs",
     "queue.rs",
     "unit.rs",
+    "lock.rs",
+    "scan.rs",
     "logs.rs",
     "version.rs",
 ];

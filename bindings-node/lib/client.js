@@ -4,6 +4,8 @@
 const native = require('../native.js');
 const { failure } = require('./errors.js');
 const { defineMethods } = require('./methods.js');
+const { Lock } = require('./lock.js');
+const { NodeClient, Scan } = require('./scan.js');
 const { Session } = require('./session.js');
 const { Stream, disposable, iterate } = require('./stream.js');
 const { Subscription } = require('./subscription.js');
@@ -45,6 +47,41 @@ class Client {
   /** A transaction that depends on what was read before it: `run(now, tx)` is run again while somebody else writes in between. */
   watch(keys, run, options) {
     return watch(this.#session, keys, run, options);
+  }
+
+  /** A lock. Nothing is taken yet. */
+  lock(key, options) {
+    return new Lock(this.#session, key, options);
+  }
+
+  /** The keys, as a stream from a replica. */
+  scanIter(options) {
+    return new Scan(this.#session, ['SCAN'], options);
+  }
+
+  /** The fields of a hash, with their values. */
+  hscanIter(key, options) {
+    return new Scan(this.#session, ['HSCAN', key], options);
+  }
+
+  /** The members of a set. */
+  sscanIter(key, options) {
+    return new Scan(this.#session, ['SSCAN', key], options);
+  }
+
+  /** The members of a sorted set, with their scores. */
+  zscanIter(key, options) {
+    return new Scan(this.#session, ['ZSCAN', key], options);
+  }
+
+  /** One of the nodes, asked itself. */
+  node(address) {
+    return new NodeClient(this.#session, address, false);
+  }
+
+  /** One of the sentinels, asked itself. */
+  sentinel(address) {
+    return new NodeClient(this.#session, address, true);
   }
 
   subscribe(channels, options) {

@@ -17,6 +17,7 @@ use crate::bell::{INTERRUPT_SLICE, Interrupt};
 use crate::client::{Client, Timeout};
 use crate::command::{Answer, Request};
 use crate::driver::hosted::Hosted;
+use crate::errand::Errand;
 use crate::error::{Error, ErrorKind, Result};
 use crate::subscription::Subscription;
 
@@ -49,9 +50,6 @@ pub struct Turned {
     /// There is more: take another turn soon, without waiting for the descriptor.
     pub more: bool,
 }
-
-/// What a wait is answered with.
-const NOTHING: Answer = Answer::One(Value::Nil);
 
 /// See the head of this file. Clones share the same queue. No call blocks, except [`Queue::next_blocking`].
 #[derive(Clone, Debug)]
@@ -87,8 +85,8 @@ impl Queue {
         self.inner.poller().descriptor()
     }
 
-    /// Submit a command, or several that were put together. `true`: call [`Queue::flush`] once, at the end of this turn of the
-    /// host's loop; only hosts of the kind [`Host::Turns`] are told so.
+    /// Submit a command, or several that were put together. `true`: call [`Queue::flush`] once, at the end of this turn of the host's loop; only hosts of the
+    /// kind [`Host::Turns`] are told so.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] when the tag is in use or the command cannot be sent, [`ErrorKind::QueueFull`],
@@ -105,7 +103,7 @@ impl Queue {
     /// As [`Queue::submit`].
     pub fn submit_connected(&self, tag: u64) -> Result<()> {
         let client = self.client.clone();
-        self.start(tag, async move { client.connected().await.map(|()| NOTHING) })
+        self.start(tag, async move { client.connected().await })
     }
 
     /// Submit a wait for a master.
@@ -114,7 +112,7 @@ impl Queue {
     /// As [`Queue::submit`].
     pub fn submit_wait_ready(&self, timeout: Option<Duration>, tag: u64) -> Result<()> {
         let client = self.client.clone();
-        self.start(tag, async move { client.wait_ready(timeout).await.map(|()| NOTHING) })
+        self.start(tag, async move { client.wait_ready(timeout).await })
     }
 
     /// Submit a wait for the confirmation of a subscription.
@@ -128,11 +126,28 @@ impl Queue {
         tag: u64,
     ) -> Result<()> {
         let subscription = subscription.clone();
-        self.start(tag, async move { subscription.ready_within(timeout).await.map(|()| NOTHING) })
+        self.start(tag, async move { subscription.ready_within(timeout).await })
+    }
+
+    /// Submit an errand: a step of a scan, a call of a lock, a command for a certain node.
+    ///
+    /// # Errors
+    /// As [`Queue::submit`].
+    pub fn submit_errand(&self, errand: Errand, tag: u64) -> Result<()> {
+        let work = errand.into_future();
+        self.start_answered(tag, async move { work.await.map(Answer::One) })
+    }
+
+    fn start(&self, tag: u64, wait: impl Future<Output = Result<()>> + Send + 'static) -> Result<()> {
+        self.start_answered(tag, async move { wait.await.map(|()| Answer::One(Value::Nil)) })
     }
 
     /// Something that a task of the supervisor's runtime does.
-    pub(crate) fn start(&self, tag: u64, work: impl Future<Output = Result<Answer>> + Send + 'static) -> Result<()> {
+    pub(crate) fn start_answered(
+        &self,
+        tag: u64,
+        wait: impl Future<Output = Result<Answer>> + Send + 'static,
+    ) -> Result<()> {
         let shared = self.client.shared();
         let runtime = shared.runtime()?;
         self.inner.begin_wait(tag)?;
@@ -140,7 +155,7 @@ impl Queue {
         let queued = shared.queued();
         // Without the queue's lock: a runtime that has ended drops the task, and tells of it, here and now.
         let task = runtime.spawn(async move {
-            let result = work.await;
+            let result = wait.await;
             waiter.tell(result);
             drop(queued);
         });

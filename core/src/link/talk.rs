@@ -176,6 +176,12 @@ impl Talk {
         self.flush().await
     }
 
+    /// The same for a command, whose replies get the form that they have in RESP3.
+    pub(crate) async fn send_request(&mut self, request: &Request) -> Result<()> {
+        self.engine.push_request(0, request);
+        self.flush().await
+    }
+
     /// The next push or reply, whichever comes first.
     pub(crate) async fn incoming(&mut self) -> Result<Incoming> {
         if let Some(push) = self.pushes.pop_front() {
