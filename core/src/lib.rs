@@ -33,6 +33,8 @@ mod sync;
 mod timer;
 mod tree;
 mod unit;
+mod watched;
+mod watched_queue;
 
 pub mod blocking;
 #[cfg(feature = "internals")]
@@ -61,6 +63,8 @@ pub use status::{ClientState, LinkStatus, Node, Opinion, SentinelStatus, Status,
 pub use subscription::{Channels, Dropped, Gap, Item, Message, Subscription};
 pub use tree::{Tree, unix_micros};
 pub use unit::Unit;
+pub use watched::Watched;
+pub use watched_queue::SharedWatched;
 
 /// The version of this library.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

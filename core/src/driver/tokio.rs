@@ -430,6 +430,11 @@ impl Driver {
             Verdict::Settle(result) => {
                 let _ = job.reply.send(result);
             }
+            Verdict::Instead(request) => {
+                if job.ticket.unsend(PENDING) {
+                    self.again.push_back(Job { request, ..job });
+                }
+            }
             Verdict::Again(again) => {
                 self.shared.counters.count(Counter::Retries);
                 let refused = again.at_deadline().is_some();
