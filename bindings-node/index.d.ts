@@ -567,6 +567,11 @@ export class Client {
   sentinel(address: string): NodeClient;
   /** From the oldest event that is remembered to `closed`. Waiting for events does not keep the process alive. */
   events(): AsyncIterableIterator<ClientEvent>;
+  /**
+   * Use other credentials from the next connection to a node (`hop: 'data'`, the default) or to a sentinel on. Connections that exist stay as they
+   * are, and nothing is interrupted. What was configured for this hop is forgotten.
+   */
+  setCredentials(credentials: { username?: string; password?: string; hop?: 'data' | 'sentinel' }): void;
   status(): Status;
   nodes(): NodeStatus[];
   /** Ask every sentinel and node, and say what is wrong or will be when something fails; the worst first, nothing if all is well. Changes nothing. */

@@ -2,7 +2,7 @@
 
 use std::ffi::{c_char, c_void};
 
-use standfast::{Client, Request, blocking};
+use standfast::{Client, Credentials, Hop, Request, Secret, blocking};
 
 use crate::error::standfast_status;
 use crate::options::standfast_options;
@@ -127,6 +127,37 @@ pub unsafe extern "C" fn standfast_publish(
             out.set(count);
         }
         Ok(())
+    })
+}
+
+/// Use other credentials from the next connection on: for passwords that change while the program runs. Connections that exist
+/// stay as they are, and nothing is interrupted. What was configured for this hop is forgotten.
+///
+/// @param hop       "data" for the nodes, "sentinel" for the sentinels.
+/// @param username  NULL for the default user.
+/// @param password  NULL for none.
+///
+/// @return STANDFAST_ERR_INVALID_ARGUMENT for another hop, an empty text, a user without a password, and for sentinels where
+/// there are none or where they take the credentials of the nodes ("sentinel_auth=same").
+///
+/// Threads: any, concurrently. Never blocks.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn standfast_client_set_credentials(
+    client: *const standfast_client,
+    hop: *const c_char,
+    username: *const c_char,
+    password: *const c_char,
+) -> standfast_status {
+    boundary::status(|caller| {
+        let client = handle::find(client)?;
+        let optional = |text: *const c_char, name| match text.is_null() {
+            true => Ok(None),
+            false => caller.text(text, name).map(Some),
+        };
+        let hop = Hop::from_name(caller.text(hop, "hop")?)?;
+        let username = optional(username, "username")?.map(ToOwned::to_owned);
+        let password = optional(password, "password")?.map(Secret::new);
+        client.set_credentials(hop, Credentials { username, password })
     })
 }
 

@@ -98,6 +98,11 @@ class Client {
     return iterate(stream, () => true, () => stream.end());
   }
 
+  /** Other credentials from the next connection on; what is connected stays. */
+  setCredentials({ username, password, hop = 'data' }) {
+    this.#session.setCredentials(hop, username, password);
+  }
+
   status() {
     return this.#session.status();
   }

@@ -216,6 +216,10 @@ class Session {
     return this.#native.events();
   }
 
+  setCredentials(hop, username, password) {
+    this.#native.setCredentials(hop, username, password);
+  }
+
   status() {
     return this.#native.status();
   }

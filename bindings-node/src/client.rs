@@ -9,7 +9,7 @@ use napi::bindgen_prelude::{BufferSlice, Either, Function, Object, Unknown};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status};
 use napi_derive::napi;
-use standfast::{Bell, Client, Config, Error, Host, Queue, Request};
+use standfast::{Bell, Client, Config, Credentials, Error, Hop, Host, Queue, Request, Secret};
 
 use crate::doctor::NativeExamination;
 use crate::driver::Driver;
@@ -312,6 +312,22 @@ impl NativeClient {
             let events = self.client.events();
             ring(events.bell(), &self.wake);
             Ok(NativeEvents::new(events, Rc::clone(&self.makers)))
+        })
+    }
+
+    /// Other credentials for the next connection to a node, or to a sentinel.
+    #[napi(catch_unwind)]
+    pub fn set_credentials(
+        &self,
+        env: &Env,
+        hop: String,
+        username: Option<String>,
+        password: Option<String>,
+    ) -> napi::Result<()> {
+        guard(env, &self.makers, || {
+            let credentials = Credentials { username, password: password.map(Secret::new) };
+            self.client.set_credentials(Hop::from_name(&hop)?, credentials)?;
+            Ok(())
         })
     }
 

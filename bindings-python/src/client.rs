@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
-use standfast::{Channels, Config, OptionKind, VERSION, blocking};
+use standfast::{Channels, Config, Credentials, Hop, OptionKind, Secret, VERSION, blocking};
 
 use crate::errors::{OrRaise, boundary, invalid_argument};
 use crate::subscription::{Events, Subscription};
@@ -122,6 +122,19 @@ impl Client {
                 wanted.set(&name, option_value(&name, kind, &value)?).or_raise(py)?;
             }
             Ok(Subscription::new(self.inner.subscribe(wanted).or_raise(py)?, decode))
+        })
+    }
+
+    fn set_credentials(
+        &self,
+        py: Python<'_>,
+        hop: &str,
+        username: Option<String>,
+        password: Option<String>,
+    ) -> PyResult<()> {
+        boundary(py, || {
+            let credentials = Credentials { username, password: password.map(Secret::new) };
+            Hop::from_name(hop).and_then(|hop| self.inner.set_credentials(hop, credentials)).or_raise(py)
         })
     }
 

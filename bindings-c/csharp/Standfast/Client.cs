@@ -254,6 +254,19 @@ namespace Standfast
             return new Status(reply.Take());
         }
 
+        /// <summary>Use other credentials from the next connection on, for passwords that change while the program runs.
+        /// Connections that exist stay as they are, and nothing is interrupted. What was configured for this hop is forgotten.</summary>
+        /// <param name="username">The user; null for the default one.</param>
+        /// <param name="password">The password; null for none.</param>
+        /// <param name="hop">"data" for the nodes, "sentinel" for the sentinels.</param>
+        public void SetCredentials(string username, string password, string hop = "data")
+        {
+            var to = NativeText.Terminated(hop, "the hop");
+            var user = username == null ? null : NativeText.Terminated(username, "the username");
+            var secret = password == null ? null : NativeText.Terminated(password, "the password");
+            Call(native => NativeMethods.standfast_client_set_credentials(native, to, user, secret));
+        }
+
         /// <summary>The data nodes that the sentinels report, with what each sentinel thinks of them.</summary>
         public IReadOnlyList<Node> Nodes()
         {

@@ -271,6 +271,25 @@ class Client(Commands[TextT]):
         """One of the sentinels of :meth:`status`, to be asked itself; see :meth:`node`."""
         return NodeClient(self._drivers, self._native, address, True, self._decode)
 
+    def set_credentials(
+        self,
+        username: str | None = None,
+        password: str | None = None,
+        *,
+        hop: Literal["data", "sentinel"] = "data",
+    ) -> None:
+        """Use other credentials from the next connection on, for passwords that change while the program runs.
+
+        Connections that exist stay as they are, and nothing is interrupted. What was configured for this hop (password,
+        file) is forgotten. Never waits.
+
+        Args:
+            username: The user; ``None`` for the default one.
+            password: The password; ``None`` for none.
+            hop: Whether they are for the nodes or for the sentinels.
+        """
+        self._native.set_credentials(hop, username, password)
+
     def status(self) -> dict[str, Any]:
         """What the client knows about itself and its servers. Never waits."""
         return self._native.status()
