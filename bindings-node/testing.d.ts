@@ -32,6 +32,8 @@ export interface LabOptions {
   password?: string;
   /** The default user's password on the sentinels. */
   sentinelPassword?: string;
+  /** The servers speak TLS, with certificates of the lab's own that the URL names: `{}`, or what shall not be usual. */
+  tls?: { data?: boolean; sentinel?: boolean; mutual?: boolean; names?: string[] };
   /** A proxy in front of every server, for `fault`, `partition` and `traffic`. */
   proxied?: boolean;
   /** Names of further masters under the same sentinels, with one replica each. */

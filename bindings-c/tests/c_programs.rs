@@ -10,7 +10,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use standfast_lab::{Lab, LabOptions};
+use standfast_lab::{Lab, LabOptions, TlsOptions};
 use support::{compile, compile_with, crate_dir, expect_success, library_dir, limited, scratch};
 
 fn plain(program: &Path, arguments: &[&str]) {
@@ -120,6 +120,18 @@ fn queues_work() {
 #[test]
 fn locks_scans_and_nodes_work() {
     live("origin");
+}
+
+/// In C: TLS, and credentials that are replaced.
+#[test]
+fn credentials_are_replaced_and_tls_works() {
+    let program = compile("credentials", &["tests/credentials.c"]);
+    let start = |tls| Lab::start(LabOptions { tls, replicas: 0, sentinels: 1, ..LabOptions::default() });
+    let encrypted = start(Some(TlsOptions { mutual: true, ..TlsOptions::default() })).expect("the lab starts");
+    for run in [plain, valgrind] {
+        let lab = start(None).expect("the lab starts");
+        run(&program, &[&lab.url(), &encrypted.url()]);
+    }
 }
 
 #[test]

@@ -32,6 +32,12 @@ namespace Standfast.Testing
         /// <summary>The default user's password on the sentinels.</summary>
         public string SentinelPassword { get; set; }
 
+        /// <summary>The servers speak TLS, with certificates of the lab's own that the URL names.</summary>
+        public bool Tls { get; set; }
+
+        /// <summary>With <see cref="Tls"/>: clients have to show a certificate, too, which the URL names.</summary>
+        public bool TlsMutual { get; set; }
+
         /// <summary>A proxy in front of every server, for <see cref="Lab.Fault"/>, <see cref="Lab.Partition"/> and <see cref="Lab.Traffic"/>.</summary>
         public bool Proxied { get; set; }
 
@@ -51,6 +57,7 @@ namespace Standfast.Testing
             { "master_name", MasterName },
             { "password", Password },
             { "sentinel_password", SentinelPassword },
+            { "tls", Tls ? new Parameters { { "mutual", TlsMutual } } : null },
             { "proxied", Proxied },
             { "more_masters", MoreMasters },
             { "server_args", ServerArgs },

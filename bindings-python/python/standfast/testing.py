@@ -26,7 +26,7 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -142,12 +142,15 @@ class Lab:
         master_name: str = "mymaster",
         password: str | None = None,
         sentinel_password: str | None = None,
+        tls: Mapping[str, Any] | None = None,
         proxied: bool = False,
         more_masters: Sequence[str] = (),
         server_args: Sequence[str] = (),
     ) -> None:
         """0 to 5 replicas, 1 to 5 sentinels; ``quorum`` is a majority of them unless given.
 
+        ``tls`` makes the servers speak TLS, with certificates of the lab's own that the URL names: ``{}``, or of ``data``,
+        ``sentinel``, ``mutual`` (``bool``) and ``names`` (whom the certificate is for) what shall not be usual.
         ``proxied`` puts a proxy in front of every server, for :meth:`fault`, :meth:`partition` and :meth:`traffic`.
         """
         self._lock = threading.Lock()
@@ -157,7 +160,7 @@ class Lab:
             self._process = subprocess.Popen([lab_program()], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         except OSError as error:
             raise LabError(f"standfast-lab cannot be started: {error}") from error
-        optional = {"quorum": quorum, "password": password, "sentinel_password": sentinel_password}
+        optional = {"quorum": quorum, "password": password, "sentinel_password": sentinel_password, "tls": tls}
         try:
             started = self.ask(
                 "start",

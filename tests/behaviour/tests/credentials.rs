@@ -26,8 +26,12 @@ fn demand(server: &mut Raw, has: Has, secret: &str) {
     let password = format!(">{secret}");
     let someone: &[&str] = &["SETUSER", "someone", "reset", "on", &password, "~*", "&*", "+@all"];
     let rules: [&[&str]; 2] = match has {
-        Has::Nothing => [&["DELUSER", "someone"], &["SETUSER", "default", "reset", "on", "nopass", "~*", "&*", "+@all"]],
-        Has::Password => [&["DELUSER", "someone"], &["SETUSER", "default", "reset", "on", &password, "~*", "&*", "+@all"]],
+        Has::Nothing => {
+            [&["DELUSER", "someone"], &["SETUSER", "default", "reset", "on", "nopass", "~*", "&*", "+@all"]]
+        }
+        Has::Password => {
+            [&["DELUSER", "someone"], &["SETUSER", "default", "reset", "on", &password, "~*", "&*", "+@all"]]
+        }
         Has::User | Has::Same => [someone, &["SETUSER", "default", "off"]],
     };
     for rule in rules {
@@ -92,8 +96,7 @@ fn every_mixture_of_credentials_is_let_in_or_named_by_its_hop() {
                         config.set("sentinel_username", "someone").unwrap();
                     }
                     let to_sentinel = if sentinel_has == Has::Same { data } else { sentinel_has };
-                    let expected =
-                        kind(Hop::Sentinel, asked, to_sentinel).or_else(|| kind(Hop::Data, demanded, data));
+                    let expected = kind(Hop::Sentinel, asked, to_sentinel).or_else(|| kind(Hop::Data, demanded, data));
                     match (blocking::connect(config, None), expected) {
                         (Ok(client), None) => client.close(),
                         (Ok(_), Some(kind)) => panic!("{what}: connected instead of {}", kind.name()),
@@ -161,7 +164,8 @@ fn passwords_change_while_the_client_runs() {
 #[test]
 fn a_client_that_is_refused_is_helped_by_new_credentials() {
     let lab = Lab::start(LabOptions { sentinel_password: Some(PASSWORD.into()), ..LabOptions::default() }).unwrap();
-    let url = with(&sentinel_url(lab.sentinel_addrs(), "mymaster"), "connect=background&sentinel_password=canary-wrong");
+    let url =
+        with(&sentinel_url(lab.sentinel_addrs(), "mymaster"), "connect=background&sentinel_password=canary-wrong");
     let client = connect(&url).unwrap();
     event(&client.events(), EventKind::AuthFailed);
     client.set_credentials(Hop::Sentinel, Credentials::new(None, PASSWORD)).unwrap();
