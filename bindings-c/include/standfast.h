@@ -465,6 +465,24 @@ standfast_status standfast_publish(const standfast_client *client,
                                    int64_t *receivers);
 
 /**
+ * Use other credentials from the next connection on: for passwords that change while the program runs. Connections that exist
+ * stay as they are, and nothing is interrupted. What was configured for this hop is forgotten.
+ *
+ * @param hop       "data" for the nodes, "sentinel" for the sentinels.
+ * @param username  NULL for the default user.
+ * @param password  NULL for none.
+ *
+ * @return STANDFAST_ERR_INVALID_ARGUMENT for another hop, an empty text, a user without a password, and for sentinels where
+ * there are none or where they take the credentials of the nodes ("sentinel_auth=same").
+ *
+ * Threads: any, concurrently. Never blocks.
+ */
+standfast_status standfast_client_set_credentials(const standfast_client *client,
+                                                  const char *hop,
+                                                  const char *username,
+                                                  const char *password);
+
+/**
  * What happened to the client, in order: "ready", "master_switched", "switch_report", "sentinel_down", ... All kinds and their
  * fields are in core/docs/events.md. Times are microseconds since 1970-01-01 UTC, lengths of time are microseconds, both as
  * integers; what is not known is nil.

@@ -180,3 +180,7 @@ fn bare_name(presented: &str) -> &str {
     let inner = presented.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(presented);
     inner.trim_matches('"')
 }
+
+#[cfg(test)]
+#[path = "tls_tests.rs"]
+mod tests;

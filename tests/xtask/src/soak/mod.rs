@@ -84,6 +84,13 @@ const COUNTED: &[Counted] = &[
         test: Test::Rust { file: "scans", filter: "gives_nothing_twice" },
     },
     Counted {
+        name: "elsewhere",
+        about: "seconds during which no server is left, before all come back at other addresses",
+        total: 60,
+        round: 60,
+        test: Test::Rust { file: "addresses", filter: "everybody_comes_back_elsewhere" },
+    },
+    Counted {
         name: "cuts",
         about: "commands, pipelines, transactions and scripts, the link ending at every byte of them and of their replies",
         total: 10_000,
