@@ -2,6 +2,7 @@
 
 pub(crate) mod engine;
 pub(crate) mod handshake;
+pub(crate) mod published;
 pub(crate) mod resp;
 pub(crate) mod socket;
 pub(crate) mod talk;

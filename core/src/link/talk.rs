@@ -11,10 +11,14 @@ use tokio::time::{Instant, timeout_at};
 
 use super::engine::{Engine, Incoming};
 use super::handshake::{Handshake, Hello, Hop, Protocol};
+use super::published::Published;
 use super::resp::Bounds;
 use super::socket;
 use crate::config::{Config, Credentials, HostPort, Options, ProtocolPolicy};
 use crate::error::{Cause, Error, ErrorKind, Result, Step};
+
+/// How much is read at once at the most.
+const MOST_AT_ONCE: usize = 128 << 10;
 
 /// A link of the supervisor.
 #[derive(Debug)]
@@ -37,6 +41,16 @@ pub(crate) struct Greeting<'a> {
     pub(crate) credentials: &'a Credentials,
     pub(crate) name: &'a str,
     pub(crate) within: Duration,
+    /// Said right behind HELLO, before its answer is known: a subscription, and one question behind it. Whoever cannot be
+    /// greeted with HELLO is not greeted at all then.
+    pub(crate) behind: Option<&'a Behind>,
+}
+
+/// See [`Greeting::behind`]. The requests, with the number of channels of each, and the question.
+#[derive(Debug, Default)]
+pub(crate) struct Behind {
+    pub(crate) subscriptions: Vec<(Vec<u8>, usize)>,
+    pub(crate) question: Vec<u8>,
 }
 
 impl Talk {
@@ -119,7 +133,14 @@ impl Talk {
         let mut handshake = Handshake::new(greeting.hop, policy, greeting.credentials, greeting.name, db);
         loop {
             let (request, replies) = handshake.request();
-            let values = self.ask(&request, replies, until).await.map_err(|error| match error.kind() {
+            self.engine.push(0, &request, replies);
+            if let Some(Behind { subscriptions, question }) = greeting.behind {
+                for (token, (request, channels)) in subscriptions.iter().enumerate() {
+                    self.engine.subscribe(token as u64, request, *channels);
+                }
+                self.engine.push(0, question, 1);
+            }
+            let values = self.replies(until).await.map_err(|error| match error.kind() {
                 ErrorKind::Timeout => {
                     Error::new(ErrorKind::ConnectFailed, "it accepts connections but does not answer HELLO")
                 }
@@ -129,9 +150,15 @@ impl Talk {
                 }
                 _ => error,
             })?;
-            if let Some(hello) = handshake.answer(&values)? {
-                self.engine.speaks(hello.protocol);
-                return Ok(hello);
+            match handshake.answer(&values)? {
+                Some(hello) => {
+                    self.engine.speaks(hello.protocol);
+                    return Ok(hello);
+                }
+                None if greeting.behind.is_some() => {
+                    return Err(Error::new(ErrorKind::Protocol, "the server does not know HELLO"));
+                }
+                None => {}
             }
         }
     }
@@ -144,6 +171,10 @@ impl Talk {
     /// Ask, and wait for all replies.
     pub(crate) async fn ask(&mut self, request: &[u8], replies: usize, until: Instant) -> Result<Vec<Value>> {
         self.engine.push(0, request, replies);
+        self.replies(until).await
+    }
+
+    async fn replies(&mut self, until: Instant) -> Result<Vec<Value>> {
         match timeout_at(until, self.exchange()).await {
             Ok(result) => result,
             Err(_) => Err(Error::new(ErrorKind::Timeout, "no answer in time")),
@@ -175,12 +206,37 @@ impl Talk {
         }
     }
 
+    /// Ask for subscriptions, or for their end: one push for each of so many channels answers, or [`Incoming::Refused`].
+    pub(crate) async fn subscribe(&mut self, token: u64, request: &[u8], channels: usize) -> Result<()> {
+        self.engine.subscribe(token, request, channels);
+        self.flush().await
+    }
+
+    /// Wait for bytes. Cancel-safe.
+    pub(crate) async fn receive(&mut self) -> Result<()> {
+        self.fill().await
+    }
+
+    /// The next message that has arrived, unless something else comes first.
+    pub(crate) fn message(&mut self) -> Option<Published<'_>> {
+        if self.pushes.is_empty() { self.engine.message() } else { None }
+    }
+
+    /// What has arrived next, whatever it is.
+    pub(crate) fn arrived(&mut self) -> Result<Option<Incoming>> {
+        match self.pushes.pop_front() {
+            Some(push) => Ok(Some(Incoming::Push(push))),
+            None => self.engine.next(),
+        }
+    }
+
     async fn exchange(&mut self) -> Result<Vec<Value>> {
         self.flush().await?;
         loop {
             match self.engine.next()? {
                 Some(Incoming::Replies { values, .. }) => return Ok(values),
                 Some(Incoming::Push(push)) => self.pushes.push_back(push),
+                Some(Incoming::Refused { why, .. }) => return Err(Error::new(ErrorKind::SubscribeFailed, why)),
                 None => self.fill().await?,
             }
         }
@@ -209,6 +265,10 @@ impl Talk {
                 }
                 Ok(count) => {
                     self.engine.feed(&self.buffer[..count]);
+                    if count == self.buffer.len() && count < MOST_AT_ONCE {
+                        // There is more: a subscription that is busy, or a long answer.
+                        self.buffer = vec![0; count * 2].into_boxed_slice();
+                    }
                     return Ok(());
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}

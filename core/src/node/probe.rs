@@ -11,7 +11,7 @@ use crate::command::encode;
 use crate::config::{Config, HostPort};
 use crate::error::{Cause, Error, ErrorKind, Step};
 use crate::link::handshake::{self, Hop};
-use crate::link::talk::{Greeting, Talk};
+use crate::link::talk::{Behind, Greeting, Talk};
 use crate::sentinel::topology::{Input, Proof};
 
 /// How often a selected replica is asked whether it is the master yet.
@@ -32,7 +32,7 @@ impl Prober {
     /// Connect to a node and prove its role. A node that is still loading its data is not ready for anything.
     pub(crate) async fn open(&self, node: &HostPort) -> Result<(Talk, Role), Cause> {
         let until = Instant::now() + self.config.options.connect_timeout;
-        let (mut talk, role) = self.greet(node).await?;
+        let (mut talk, role) = self.greet(node, None).await?;
         if let Err(error) = check_loaded(&mut talk, until).await {
             return Err(Cause {
                 address: node.to_string(),
@@ -45,12 +45,18 @@ impl Prober {
         Ok((talk, role))
     }
 
-    async fn greet(&self, node: &HostPort) -> Result<(Talk, Role), Cause> {
+    /// Connect, and subscribe in the same breath, before the role is known.
+    pub(crate) async fn listen(&self, node: &HostPort, behind: &Behind) -> Result<(Talk, Role), Cause> {
+        self.greet(node, Some(behind)).await
+    }
+
+    async fn greet(&self, node: &HostPort, behind: Option<&Behind>) -> Result<(Talk, Role), Cause> {
         let greeting = Greeting {
             hop: Hop::Data,
             credentials: &self.config.data,
             name: &self.client_name,
             within: self.config.options.connect_timeout,
+            behind,
         };
         let (talk, hello) = Talk::open(node, &self.config, greeting).await?;
         Ok((talk, hello.role))

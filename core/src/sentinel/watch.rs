@@ -118,6 +118,7 @@ impl Watch {
             credentials: key.credentials(),
             name: &key.client_name,
             within: key.config.options.sentinel_timeout,
+            behind: None,
         };
         let opening = Talk::open(&key.address, &key.config, greeting);
         tokio::pin!(opening);
@@ -306,6 +307,8 @@ impl Watch {
                 }
                 None => return Err(Error::new(ErrorKind::Protocol, "a reply that nobody asked for")),
             },
+            // Nothing here is asked for that way.
+            Incoming::Refused { .. } => {}
             Incoming::Push(push) => {
                 let Value::Push { kind: PushKind::Message, data } = &push else { return Ok(()) };
                 let Some((channel, payload)) = data.first().and_then(text).zip(data.get(1).and_then(text)) else {
