@@ -199,7 +199,7 @@ typedef int32_t standfast_type;
 #define STANDFAST_TYPE_STRING 5
 
 /**
- * standfast_reply_error_code(), and standfast_reply_string() for its text
+ * standfast_reply_error_status(), standfast_reply_error_code(), and standfast_reply_string() for its text
  */
 #define STANDFAST_TYPE_ERROR 6
 
@@ -550,7 +550,15 @@ const char *standfast_reply_string(const standfast_reply *reply);
 size_t standfast_reply_length(const standfast_reply *reply);
 
 /**
- * The first word of an error inside a reply, "WRONGTYPE"; "" when it is no error.
+ * The number of an error inside a reply: one of STANDFAST_ERR_...; STANDFAST_OK when it is no error.
+ *
+ * Threads: any. Never blocks.
+ */
+standfast_status standfast_reply_error_status(const standfast_reply *reply);
+
+/**
+ * The first word of an error of the server inside a reply, "WRONGTYPE"; of another error its name, "MaybeExecuted"; "" when it
+ * is no error.
  *
  * @return Valid until the reply is freed.
  *

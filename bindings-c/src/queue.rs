@@ -121,7 +121,7 @@ pub unsafe extern "C" fn standfast_queue_next(
         let queue = handle::find(queue)?;
         if let Some(completion) = queue.next_blocking(boundary::wait_timeout(timeout_ms)?, None)? {
             tag.set(completion.tag);
-            match completion.result.and_then(reply::insert) {
+            match completion.result.and_then(reply::insert_answer) {
                 Ok(handle) => reply.set(handle),
                 Err(error) => status.set(error::record(error)),
             }

@@ -80,6 +80,7 @@ static void replies(void) {
     HARMLESS(0, strcmp(standfast_reply_string(NULL), ""));
     HARMLESS(0u, standfast_reply_length(NULL));
     HARMLESS(0, strcmp(standfast_reply_error_code(NULL), ""));
+    HARMLESS(STANDFAST_OK, standfast_reply_error_status(NULL));
     HARMLESS(0u, standfast_reply_count(NULL));
     HARMLESS(NULL, standfast_reply_element(NULL, 0));
     HARMLESS(NULL, standfast_reply_key(NULL, 0));

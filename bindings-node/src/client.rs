@@ -161,7 +161,7 @@ impl NativeClient {
             for Completion { tag, result, .. } in done {
                 let converter = Converter { env, makers: &self.makers, bytes: bytes_of(tag) };
                 // One reply that JavaScript cannot hold must not take the others with it.
-                let result = result.and_then(|value| converter.reply(value).map_err(|engine| unfit(&engine)));
+                let result = result.and_then(|value| converter.answer(value).map_err(|engine| unfit(&engine)));
                 list.insert(tag as f64)?;
                 match result {
                     Ok(value) => {

@@ -61,34 +61,33 @@ function collector(subscription) {
 describe('failovers', () => {
   let lab;
   before(async () => (lab = await Lab.start()));
-  after(() => lab?.stop());
+  after(() => lab?.close());
 
-  for (const fault of ['planned_failover', 'kill_master']) {
+  for (const fault of ['plannedFailover', 'killMaster']) {
     test(`${fault}: writes and messages go on`, { timeout: 120_000 }, async (t) => {
       const client = await connect(lab.url);
       // A reader that a failed test leaves behind would keep this process alive for ever.
       t.after(async () => {
         await client.close();
-        await lab.do('heal');
+        await lab.heal();
       });
       const generation = client.status().generation;
       const key = `written:${fault}`;
       const subscription = client.subscribe('news');
       await subscription.ready(RECOVERY);
       const messages = collector(subscription);
-      const { publisher } = await lab.do('publisher_start', { channel: 'news', every_ms: 2 });
+      const publisher = await lab.publisher('news', 2);
       const writes = writer(client, key);
       await messages.until('the first message', (item) => item.type === 'message');
 
-      await lab.replicated();
-      const { node: old, at_us: faultAt } = await lab.do(fault);
-      const { node: master, at_us: writableAt } = await lab.do('wait_writable', { timeout_ms: RECOVERY });
+      await lab.waitReplicated();
+      const { node: old, at: faultAt } = await lab[fault]();
+      const { node: master, at: writableAt } = await lab.waitWritable(RECOVERY);
       await messages.until('a message of the new master', (item) => item.type === 'message' && item.generation > generation);
       const acknowledged = () => writes.records.filter((record) => record.ended && !record.error);
-      const since = writableAt / 1e3;
-      await until('a write to the new master', () => acknowledged().some(({ started }) => started > since), RECOVERY);
+      await until('a write to the new master', () => acknowledged().some(({ started }) => started > writableAt), RECOVERY);
       await writes.stop();
-      const { log } = await lab.do('publisher_stop', { publisher });
+      const log = await publisher.stop();
       const last = log.findLast(({ error }) => !error);
       await messages.until('the last message', (item) => item.type === 'message' && item.payload === String(last.n));
 
@@ -103,12 +102,12 @@ describe('failovers', () => {
       for (const { error } of errors) assert.equal(error, 'MaybeExecuted');
       const present = new Set((await client.execute('SMEMBERS', key)));
       const lost = acknowledged().filter(({ n }) => !present.has(String(n)));
-      if (fault === 'planned_failover') {
+      if (fault === 'plannedFailover') {
         assert.deepEqual(errors, []);
         assert.equal(lost.length, 0, `lost ${lost.length} of ${acknowledged().length}`);
       } else {
         // Asynchronous replication may lose what was acknowledged just before the kill, nothing else.
-        for (const { ended } of lost) assert(ended <= faultAt / 1e3 + 1, `lost a write acknowledged ${ended - faultAt / 1e3} ms after the kill`);
+        for (const { ended } of lost) assert(ended <= faultAt + 1, `lost a write acknowledged ${ended - faultAt} ms after the kill`);
       }
 
       // Every missing message lies inside a gap; messages carry the gap before them.
@@ -116,7 +115,7 @@ describe('failovers', () => {
       const received = new Set(messages.items.filter(({ type }) => type === 'message').map(({ payload }) => payload));
       const first = Math.min(...[...received].map(Number));
       const missed = log.filter(({ n, error }) => !error && n > first && !received.has(String(n)));
-      const unmarked = missed.filter(({ at_us, done_us }) => !gaps.some(({ since, until }) => done_us / 1e3 >= since && at_us / 1e3 <= until));
+      const unmarked = missed.filter(({ at, done }) => !gaps.some(({ since, until }) => done >= since && at <= until));
       assert.deepEqual(unmarked, []);
       assert(gaps.length > 0, 'the switch is marked');
       const marked = messages.items.find((item) => item.type === 'message' && item.gapBefore);
@@ -132,12 +131,12 @@ describe('failovers', () => {
     const client = await connect(lab.url, { commandTimeout: 1_000 });
     t.after(() => client.close());
     const all = [...lab.nodes, ...lab.sentinels];
-    for (const node of all) await lab.do('kill_node', { node });
+    for (const node of all) await lab.killNode(node);
     const started = performance.now();
     await assert.rejects(client.set('down', 1), (error) => error instanceof StandfastError && /^(Timeout|MaybeExecuted)$/.test(error.name));
     assert(performance.now() - started < 3_000);
     assert.notEqual(client.status().state, 'closed');
-    await lab.do('heal');
+    await lab.heal();
     await until('a write after all came back', async () => (await client.set('up', 1).catch(() => null)) === 'OK', RECOVERY);
     assert.equal(client.status().state, 'ready');
     await client.close();

@@ -15,7 +15,7 @@ describe('subscriptions', () => {
   });
   after(async () => {
     await client?.close();
-    await lab?.stop();
+    await lab?.close();
   });
 
   test('messages arrive in order after ready()', async () => {

@@ -103,3 +103,23 @@ async function uses(url: string): Promise<void> {
 }
 
 void uses;
+
+import { Lab, LabError } from 'standfast/testing';
+
+async function testsWith(): Promise<void> {
+  await using lab = await Lab.start({ replicas: 1, proxied: true, downAfter: 500 });
+  const { node, at } = await lab.killMaster();
+  same<typeof node, string>(true);
+  same<typeof at, number>(true);
+  await lab.fault(node, { kind: 'cut', direction: 'to_client', after: 10, side: 'clients' });
+  // @ts-expect-error A cut has one direction.
+  await lab.fault(node, { kind: 'cut', direction: 'both', after: 10 });
+  // @ts-expect-error There is no such option.
+  await Lab.start({ colour: 'red' });
+  // @ts-expect-error Labs are started.
+  new Lab();
+  const log = await (await lab.publisher('news', 5)).stop();
+  same<(typeof log)[number]['receivers'], number | null>(true);
+  void LabError;
+}
+void testsWith;

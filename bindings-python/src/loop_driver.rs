@@ -12,12 +12,12 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
-use standfast::{Completion, Error, ErrorKind, Queue, Value};
+use standfast::{Answer, Completion, Error, ErrorKind, Queue};
 
 use crate::client::Client;
 use crate::errors::{OrRaise, boundary, exception};
 use crate::subscription::Subscription;
-use crate::values::{command_timeout, reply, request, wait_timeout};
+use crate::values::{answer, command_timeout, request, wait_timeout};
 use crate::waiting::unpoisoned;
 
 /// How many completions are settled before the loop gets its turn. The descriptor stays readable while there are more.
@@ -182,13 +182,13 @@ impl LoopDriver {
 }
 
 /// Gives a future its result, unless it was cancelled.
-fn settle(py: Python<'_>, promise: &Promise, result: standfast::Result<Value>) -> PyResult<()> {
+fn settle(py: Python<'_>, promise: &Promise, result: standfast::Result<Answer>) -> PyResult<()> {
     let future = promise.future.bind(py);
     if future.call_method0(intern!(py, "done"))?.is_truthy()? {
         return Ok(());
     }
     match result {
-        Ok(value) => match reply(py, value, promise.decode) {
+        Ok(value) => match answer(py, value, promise.decode) {
             Ok(value) => future.call_method1(intern!(py, "set_result"), (value,))?,
             Err(failure) => future.call_method1(intern!(py, "set_exception"), (failure,))?,
         },

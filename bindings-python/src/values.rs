@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{
     PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMemoryView, PySet, PyString, PyTuple,
 };
-use standfast::{Error, ErrorKind, OptionKind, OptionValue, Request, Timeout, Tree, Value};
+use standfast::{Answer, Error, ErrorKind, OptionKind, OptionValue, Request, Timeout, Tree, Value};
 
 use crate::errors::{OrRaise, boundary, exception, invalid_argument, raised};
 
@@ -168,6 +168,20 @@ pub(crate) fn text<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, Py
 /// Contents: `bytes`, or text for those who asked for it.
 pub(crate) fn contents<'py>(py: Python<'py>, bytes: &[u8], decode: bool) -> PyResult<Bound<'py, PyAny>> {
     if decode { text(py, bytes) } else { Ok(PyBytes::new(py, bytes).into_any()) }
+}
+
+/// A reply, or a list of the outcomes of several commands, in which an error is an exception.
+pub(crate) fn answer<'py>(py: Python<'py>, answer: Answer, decode: bool) -> PyResult<Bound<'py, PyAny>> {
+    match answer {
+        Answer::One(value) => reply(py, value, decode),
+        Answer::Each(outcomes) => {
+            let each = outcomes.into_iter().map(|outcome| match outcome {
+                Ok(value) => reply(py, value, decode),
+                Err(error) => exception(py, &error),
+            });
+            Ok(PyList::new(py, each.collect::<PyResult<Vec<_>>>()?)?.into_any())
+        }
+    }
 }
 
 /// A reply as Python's natural value.

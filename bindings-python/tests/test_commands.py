@@ -52,7 +52,7 @@ def test_status_names_the_master_and_the_sentinels(client: Connected, lab: Lab) 
     client.execute("PING")
     status = client.status()
     assert status["state"] == "ready"
-    assert status["master"] == lab.ask("master")["master"]
+    assert status["master"] == lab.master()
     assert status["generation"] == 1
     assert {sentinel["address"] for sentinel in status["sentinels"]} == set(lab.sentinels)
     assert abs(status["since"] - time.time()) < 60
@@ -66,7 +66,7 @@ def test_nodes_are_those_that_the_sentinels_report(client: Connected, lab: Lab) 
         assert time.monotonic() < deadline, client.nodes()
         client.next_event(0.1)
     used = [node["address"] for node in client.nodes() if node["used"]]
-    assert used == [lab.ask("master")["master"]]
+    assert used == [lab.master()]
 
 
 def test_events_tell_the_story_from_the_beginning_to_the_end(face: Face, lab: Lab) -> None:

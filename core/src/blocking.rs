@@ -7,8 +7,7 @@ use redis::Value;
 
 use crate::bell::Interrupt;
 use crate::client::{Client, Timeout};
-use crate::command::Request;
-use crate::command::outcome;
+use crate::command::{Answer, Replies, Request};
 use crate::config::{Config, ConnectPolicy};
 use crate::driver::waiting;
 use crate::error::{Error, ErrorKind, Result};
@@ -67,9 +66,22 @@ impl Blocking<'_> {
     /// As [`Client::command`], and [`ErrorKind::Cancelled`] when interrupted before it was sent.
     pub fn command(&self, request: impl Into<Request>, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Value> {
         let request = request.into();
+        request.check_single()?;
+        self.replies(&request, timeout, interrupt)?.single()
+    }
+
+    /// Execute one command or several that were put together by [`Request::pipeline`] or [`Request::transaction`].
+    ///
+    /// # Errors
+    /// As [`Blocking::command`].
+    pub fn answer(&self, request: Request, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Answer> {
+        let replies = self.replies(&request, timeout, interrupt)?;
+        request.answer(replies)
+    }
+
+    fn replies(&self, request: &Request, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Replies> {
         let shared = self.client.shared();
-        let limit = shared.limit(&request, timeout);
-        outcome::single(waiting::execute(shared, &request, limit, interrupt)?)
+        waiting::execute(shared, request, shared.limit(request, timeout), interrupt)
     }
 
     /// Publish a message through the master; gives the number of subscribers that it reached there.

@@ -8,8 +8,7 @@ use redis::{RedisFuture, Value};
 use tracing::Instrument;
 
 use crate::blocking::Blocking;
-use crate::command::Request;
-use crate::command::outcome;
+use crate::command::{Answer, Replies, Request};
 use crate::config::{Config, ConnectPolicy};
 use crate::driver::tokio::{self as tokio_driver, Ticket};
 use crate::error::{Error, ErrorKind, Result};
@@ -141,9 +140,25 @@ impl Client {
     /// As [`Client::command`].
     pub async fn command_within(&self, request: impl Into<Request>, timeout: Timeout) -> Result<Value> {
         let request = request.into();
+        request.check_single()?;
+        self.replies(request, timeout).await?.single()
+    }
+
+    /// Execute one command or several that were put together by [`Request::pipeline`] or [`Request::transaction`].
+    ///
+    /// # Errors
+    /// As [`Client::command`].
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub async fn answer(&self, request: Request, timeout: Timeout) -> Result<Answer> {
+        let replies = self.replies(request.clone(), timeout).await?;
+        request.answer(replies)
+    }
+
+    async fn replies(&self, request: Request, timeout: Timeout) -> Result<Replies> {
         let limit = self.shared().limit(&request, timeout);
-        let values = tokio_driver::execute(self.shared(), request, limit, Arc::new(Ticket::default())).await?;
-        outcome::single(values)
+        tokio_driver::execute(self.shared(), request, limit, Arc::new(Ticket::default())).await
     }
 
     /// Publish a message through the master; gives the number of subscribers that it reached there.
@@ -232,8 +247,7 @@ impl redis::aio::ConnectionLike for Client {
     fn req_packed_command<'a>(&'a mut self, cmd: &'a redis::Cmd) -> RedisFuture<'a, Value> {
         let request = Request::from(cmd);
         Box::pin(async move {
-            let limit = self.shared().limit(&request, Timeout::Default);
-            let values = tokio_driver::execute(self.shared(), request, limit, Arc::new(Ticket::default())).await;
+            let values = self.replies(request, Timeout::Default).await.and_then(Replies::values);
             let mut values = values.map_err(redis_error)?;
             Ok(values.pop().unwrap_or(Value::Nil))
         })
@@ -243,14 +257,28 @@ impl redis::aio::ConnectionLike for Client {
         &'a mut self,
         pipeline: &'a redis::Pipeline,
         offset: usize,
-        count: usize,
+        _count: usize,
     ) -> RedisFuture<'a, Vec<Value>> {
-        let request = Request::unit(pipeline.get_packed_pipeline(), offset + count);
+        let commands = pipeline.cmd_iter().map(Request::from);
+        let request = match pipeline.is_transaction() {
+            true => Request::transaction(commands),
+            false => Request::pipeline(commands.skip(offset)),
+        };
         Box::pin(async move {
-            let limit = self.shared().limit(&request, Timeout::Default);
-            let values = tokio_driver::execute(self.shared(), request, limit, Arc::new(Ticket::default())).await;
-            let mut values = values.map_err(redis_error)?;
-            Ok(values.split_off(offset.min(values.len())))
+            let request = match request {
+                // What the server would answer to nothing.
+                Err(_) if pipeline.is_empty() && pipeline.is_transaction() => {
+                    return Ok(vec![Value::Array(Vec::new())]);
+                }
+                Err(_) if pipeline.is_empty() => return Ok(Vec::new()),
+                request => request.map_err(redis_error)?,
+            };
+            match self.replies(request, Timeout::Default).await.and_then(Replies::values) {
+                // As if EXEC had answered.
+                Ok(results) if pipeline.is_transaction() => Ok(vec![Value::Array(results)]),
+                Err(error) if error.kind() == ErrorKind::TransactionAborted => Ok(vec![Value::Nil]),
+                values => values.map_err(redis_error),
+            }
         })
     }
 

@@ -11,8 +11,8 @@ use tokio::task::AbortHandle;
 
 use crate::bell::{Bell, Interrupt, Waited};
 use crate::client::{Client, Timeout};
-use crate::command::Request;
 use crate::command::outcome;
+use crate::command::{Answer, Request};
 use crate::driver::tokio::{self as tokio_driver, Ticket};
 use crate::error::{Error, ErrorKind, Result};
 use crate::subscription::Subscription;
@@ -25,8 +25,11 @@ pub struct Completion {
     /// The tag that was given with it.
     pub tag: u64,
     /// The reply, or what became of it.
-    pub result: Result<Value>,
+    pub result: Result<Answer>,
 }
+
+/// What a wait is answered with.
+const NOTHING: Answer = Answer::One(Value::Nil);
 
 /// See the head of this module. Clones share the same queue.
 #[derive(Clone, Debug)]
@@ -69,7 +72,7 @@ impl Queue {
         Ok(Queue { client: client.clone(), inner: Arc::default() })
     }
 
-    /// Submit a command.
+    /// Submit a command, or several that were put together.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] when the tag is in use, [`ErrorKind::Closed`]. Everything else comes as a completion.
@@ -79,8 +82,8 @@ impl Queue {
         let ticket = Arc::new(Ticket::default());
         let running = Running { ticket: Arc::clone(&ticket), request: Some(request.clone()), task: None };
         self.start(tag, running, async move {
-            let values = tokio_driver::execute(&shared, request, limit, ticket).await?;
-            outcome::single(values)
+            let replies = tokio_driver::execute(&shared, request.clone(), limit, ticket).await?;
+            request.answer(replies)
         })
     }
 
@@ -91,7 +94,7 @@ impl Queue {
     /// As [`Queue::submit`].
     pub fn submit_connected(&self, tag: u64) -> Result<()> {
         let client = self.client.clone();
-        self.start(tag, Running::wait(), async move { client.connected().await.map(|()| Value::Nil) })
+        self.start(tag, Running::wait(), async move { client.connected().await.map(|()| NOTHING) })
     }
 
     /// Submit a wait for a master.
@@ -100,7 +103,7 @@ impl Queue {
     /// As [`Queue::submit`].
     pub fn submit_wait_ready(&self, timeout: Option<Duration>, tag: u64) -> Result<()> {
         let client = self.client.clone();
-        self.start(tag, Running::wait(), async move { client.wait_ready(timeout).await.map(|()| Value::Nil) })
+        self.start(tag, Running::wait(), async move { client.wait_ready(timeout).await.map(|()| NOTHING) })
     }
 
     /// Submit a wait for the confirmation of a subscription.
@@ -114,14 +117,14 @@ impl Queue {
         tag: u64,
     ) -> Result<()> {
         let subscription = subscription.clone();
-        self.start(tag, Running::wait(), async move { subscription.ready_within(timeout).await.map(|()| Value::Nil) })
+        self.start(tag, Running::wait(), async move { subscription.ready_within(timeout).await.map(|()| NOTHING) })
     }
 
     fn start(
         &self,
         tag: u64,
         running: Running,
-        work: impl Future<Output = Result<Value>> + Send + 'static,
+        work: impl Future<Output = Result<Answer>> + Send + 'static,
     ) -> Result<()> {
         let shared = self.client.shared();
         shared.check_process()?;
@@ -233,12 +236,12 @@ struct Settle {
 }
 
 impl Settle {
-    fn now(mut self, result: Result<Value>) {
+    fn now(mut self, result: Result<Answer>) {
         self.done = true;
         self.complete(result);
     }
 
-    fn complete(&self, result: Result<Value>) {
+    fn complete(&self, result: Result<Answer>) {
         let mut state = lock(&self.inner.state);
         // Without an entry it was given up.
         if state.running.remove(&self.tag).is_some() {

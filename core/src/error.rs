@@ -392,7 +392,6 @@ impl Error {
         let kind = match reply.code() {
             "NOPERM" => ErrorKind::NoPermission,
             "NOAUTH" => ErrorKind::MasterAuthRequired,
-            "EXECABORT" => ErrorKind::TransactionAborted,
             code if is_refusal(code) => ErrorKind::Unavailable,
             _ => ErrorKind::ReplyError,
         };

@@ -27,12 +27,13 @@ mod supervisor;
 mod sync;
 mod timer;
 mod tree;
+mod unit;
 
 pub mod blocking;
 
 pub use bell::{Bell, Interrupt};
 pub use client::{Client, Timeout};
-pub use command::Request;
+pub use command::{Answer, Request, Words};
 pub use completion::{Completion, Queue};
 pub use config::{
     Config, ConnectPolicy, Credentials, HostPort, MinorityPolicy, Mode, OptionKind, OptionScope, OptionSpec,
@@ -45,6 +46,7 @@ pub use redis::Value;
 pub use status::{ClientState, LinkStatus, Node, Opinion, SentinelStatus, Status};
 pub use subscription::{Channels, Dropped, Gap, Item, Message, Subscription};
 pub use tree::{Tree, unix_micros};
+pub use unit::Unit;
 
 /// The version of this library.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -138,6 +138,9 @@ namespace Standfast
         internal static extern UIntPtr standfast_reply_length(IntPtr reply);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_reply_error_status(IntPtr reply);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern IntPtr standfast_reply_error_code(IntPtr reply);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]

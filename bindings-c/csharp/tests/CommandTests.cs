@@ -5,6 +5,7 @@ using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
 using Standfast;
+using Standfast.Testing;
 
 internal static class CommandTests
 {
@@ -115,9 +116,9 @@ internal static class CommandTests
             Check.Equal(lab.Master(), status.Master);
             Check.Equal(1L, status.Generation);
             Check.True(status.Since > DateTime.UtcNow.AddMinutes(-5) && status.Since <= DateTime.UtcNow, "since " + status.Since);
-            Check.Equal(lab.Sentinels.Length, status.Fields["sentinels"].Count);
+            Check.Equal(lab.Sentinels.Count, status.Fields["sentinels"].Count);
             Check.Equal("standfast:csharp:" + Library.Version, client.Execute("CLIENT", "GETNAME").AsString());
-            Check.Eventually(() => client.Nodes().Count == lab.Nodes.Length, "every node is known");
+            Check.Eventually(() => client.Nodes().Count == lab.Nodes.Count, "every node is known");
             Check.Equal(lab.Master(), client.Nodes().Single(node => node.Role == "master").Address);
             Event seen;
             do

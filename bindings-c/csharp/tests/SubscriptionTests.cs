@@ -7,6 +7,7 @@ using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
 using Standfast;
+using Standfast.Testing;
 
 internal static class SubscriptionTests
 {

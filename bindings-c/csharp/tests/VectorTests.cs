@@ -6,6 +6,7 @@ using System.Diagnostics;
 using System.IO;
 using System.Linq;
 using Standfast;
+using Standfast.Testing;
 using Fields = System.Collections.Generic.Dictionary<string, object>;
 
 internal static class VectorTests
@@ -106,7 +107,7 @@ internal static class VectorTests
     public static void MisconfigurationsAreNamedAsTheFileSays()
     {
         var given = Environment.GetEnvironmentVariable("STANDFAST_MISCONFIGURED");
-        var program = string.IsNullOrEmpty(given) ? Path.Combine(Lab.Repository(), "target/debug/standfast-misconfigured") : given;
+        var program = string.IsNullOrEmpty(given) ? Path.Combine(Tree.Repository(), "target/debug/standfast-misconfigured") : given;
         var start = new ProcessStartInfo(program) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true };
         using (var servers = Process.Start(start))
         {

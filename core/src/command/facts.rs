@@ -27,6 +27,17 @@ pub(crate) enum Blocks {
     Forever,
 }
 
+impl Blocks {
+    /// How long two commands make their link wait together.
+    pub(super) fn and(self, other: Blocks) -> Blocks {
+        match (self, other) {
+            (Blocks::Forever, _) | (_, Blocks::Forever) => Blocks::Forever,
+            (Blocks::For(one), Blocks::For(two)) => one.checked_add(two).map_or(Blocks::Forever, Blocks::For),
+            (Blocks::No, time) | (time, Blocks::No) => time,
+        }
+    }
+}
+
 /// One line of the table.
 pub(super) struct Entry {
     name: &'static str,

@@ -2,9 +2,16 @@
 
 pub(crate) mod facts;
 pub(crate) mod outcome;
+mod outcome_unit;
+mod replies;
 mod request;
 pub(crate) mod shape;
 mod table;
+pub(crate) mod unit;
+mod words;
 
+pub use replies::Answer;
+pub(crate) use replies::Replies;
 pub use request::Request;
-pub(crate) use request::encode;
+pub(crate) use request::{Form, encode};
+pub use words::Words;

@@ -3,17 +3,24 @@
 use std::fmt;
 use std::sync::Arc;
 
+use redis::Value;
+
 use super::facts::{self, Blocks, Facts};
-use super::shape::Shape;
+use super::shape::{self, Shape};
+use super::unit::{self, Kind, Unit};
+use super::words::header;
+use super::{Answer, Replies};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A command with its arguments, or several as one unit, encoded and ready to be sent. Cloning is cheap.
 #[derive(Clone)]
 pub struct Request {
     bytes: Arc<[u8]>,
-    replies: usize,
     facts: Facts,
     name: Arc<str>,
+    idempotent: bool,
+    /// More than one command.
+    unit: Option<Arc<Unit>>,
 }
 
 impl Request {
@@ -31,19 +38,55 @@ impl Request {
     }
 
     fn of(args: &[&[u8]]) -> Request {
+        Request::encoded(&encode(args), args)
+    }
+
+    /// A command that is encoded already.
+    pub(super) fn encoded(bytes: &[u8], args: &[&[u8]]) -> Request {
         let name = args.first().map(|name| String::from_utf8_lossy(name).to_ascii_uppercase()).unwrap_or_default();
         Request {
-            bytes: encode(args).into(),
-            replies: 1,
+            bytes: bytes.into(),
             facts: facts::of(args),
             name: name.chars().take(32).collect::<String>().into(),
+            idempotent: false,
+            unit: None,
         }
     }
 
-    /// Several encoded commands as one unit: written together, on one link, answered together.
-    pub(crate) fn unit(bytes: Vec<u8>, replies: usize) -> Request {
-        let facts = Facts { reads_only: false, blocks: Blocks::No, changes_link: false, shape: Shape::Same };
-        Request { bytes: bytes.into(), replies, facts, name: "pipeline".into() }
+    /// Several commands in one write, answered together, each with an outcome of its own. Nothing else holds them together:
+    /// other clients' commands may be executed between them, and one may fail without the others.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`]: there is no command, one of them is a unit itself, or one would change the state of
+    /// the link (`SUBSCRIBE`, `MULTI`, `SELECT`, ...).
+    pub fn pipeline(commands: impl IntoIterator<Item = Request>) -> Result<Request> {
+        unit::join(Kind::Pipeline, commands)
+    }
+
+    /// Several commands between `MULTI` and `EXEC`: all of them or none, one after the other, on one link to one master.
+    ///
+    /// # Errors
+    /// As [`Request::pipeline`].
+    pub fn transaction(commands: impl IntoIterator<Item = Request>) -> Result<Request> {
+        unit::join(Kind::Transaction, commands)
+    }
+
+    /// Twice is as good as once: when it is unknown whether it was executed, it is sent again, inside its deadline, instead of
+    /// ending with [`ErrorKind::MaybeExecuted`]. Of a unit, this goes for every command in it.
+    #[must_use]
+    pub fn idempotent(mut self) -> Request {
+        self.idempotent = true;
+        self
+    }
+
+    pub(super) fn of_unit(bytes: Vec<u8>, facts: Facts, unit: Unit) -> Request {
+        Request {
+            bytes: bytes.into(),
+            facts,
+            name: unit.kind.name().into(),
+            idempotent: false,
+            unit: Some(Arc::new(unit)),
+        }
     }
 
     /// Refuse what cannot be sent on a link that others use, too.
@@ -64,8 +107,49 @@ impl Request {
         &self.bytes
     }
 
+    /// How many replies answer it.
     pub(crate) fn replies(&self) -> usize {
-        self.replies
+        self.unit.as_ref().map_or(1, |unit| unit.replies())
+    }
+
+    pub(crate) fn unit(&self) -> Option<&Unit> {
+        self.unit.as_deref()
+    }
+
+    /// What its caller is answered.
+    pub(crate) fn answer(&self, replies: Replies) -> Result<Answer> {
+        match self.unit {
+            None => replies.single().map(Answer::One),
+            Some(_) => Ok(Answer::Each(replies.each())),
+        }
+    }
+
+    /// Refuse several commands where one is expected.
+    pub(crate) fn check_single(&self) -> Result<()> {
+        match self.unit {
+            None => Ok(()),
+            Some(_) => {
+                Err(Error::new(ErrorKind::InvalidArgument, "several commands are executed as a unit, not as one"))
+            }
+        }
+    }
+
+    /// What its replies look like.
+    pub(crate) fn form(&self) -> Form {
+        match &self.unit {
+            None => Form::One(self.facts.shape),
+            Some(unit) => Form::Each(Arc::clone(unit)),
+        }
+    }
+
+    /// It may be sent again whatever became of it.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        self.idempotent || self.facts.reads_only && self.facts.blocks == Blocks::No
+    }
+
+    /// The caller said that twice is as good as once.
+    pub(crate) fn is_idempotent(&self) -> bool {
+        self.idempotent
     }
 
     pub(crate) fn reads_only(&self) -> bool {
@@ -82,6 +166,27 @@ impl Request {
 
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    pub(super) fn shared_name(&self) -> Arc<str> {
+        Arc::clone(&self.name)
+    }
+}
+
+/// What the replies to a request look like in RESP3.
+#[derive(Clone, Debug)]
+pub(crate) enum Form {
+    One(Shape),
+    Each(Arc<Unit>),
+}
+
+impl Form {
+    /// Give the reply of RESP2 at this place the form that it has in RESP3.
+    pub(crate) fn natural(&self, at: usize, value: Value) -> Value {
+        match self {
+            Form::One(shape) => shape::apply(*shape, value),
+            Form::Each(unit) => unit.natural(at, value),
+        }
     }
 }
 
@@ -122,9 +227,9 @@ impl fmt::Debug for Request {
 pub(crate) fn encode(args: &[&[u8]]) -> Vec<u8> {
     let size = 16 + args.iter().map(|arg| arg.len() + 16).sum::<usize>();
     let mut out = Vec::with_capacity(size);
-    out.extend_from_slice(format!("*{}\r\n", args.len()).as_bytes());
+    header(&mut out, b'*', args.len());
     for arg in args {
-        out.extend_from_slice(format!("${}\r\n", arg.len()).as_bytes());
+        header(&mut out, b'$', arg.len());
         out.extend_from_slice(arg);
         out.extend_from_slice(b"\r\n");
     }

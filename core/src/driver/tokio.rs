@@ -14,9 +14,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::gate::GateWord;
 use super::links::Registered;
-use crate::command::Request;
 use crate::command::facts::Blocks;
-use crate::command::outcome::{self, Again, End, Verdict};
+use crate::command::outcome::{self, Again, End, Partial, Verdict};
+use crate::command::{Replies, Request};
 use crate::config::UnavailablePolicy;
 use crate::counters::Counter;
 use crate::error::{Error, ErrorKind, Phase, Result};
@@ -44,7 +44,7 @@ pub(crate) type Jobs = mpsc::UnboundedSender<Job>;
 pub(crate) struct Job {
     request: Request,
     ticket: Arc<Ticket>,
-    reply: oneshot::Sender<Result<Vec<Value>>>,
+    reply: oneshot::Sender<Result<Replies>>,
 }
 
 /// What caller and driver both know about a job.
@@ -106,11 +106,11 @@ pub(crate) async fn execute(
     request: Request,
     limit: Limit,
     ticket: Arc<Ticket>,
-) -> Result<Vec<Value>> {
+) -> Result<Replies> {
     shared.note(try_execute(shared, request, limit, ticket).await)
 }
 
-async fn try_execute(shared: &Arc<Shared>, request: Request, limit: Limit, ticket: Arc<Ticket>) -> Result<Vec<Value>> {
+async fn try_execute(shared: &Arc<Shared>, request: Request, limit: Limit, ticket: Arc<Ticket>) -> Result<Replies> {
     let _place = shared.enter(&request)?;
     let word = shared.gate.load();
     match word.state {
@@ -152,7 +152,8 @@ async fn try_execute(shared: &Arc<Shared>, request: Request, limit: Limit, ticke
             {
                 return Err(error);
             }
-            Err(outcome::expired(&request, before == SENT, phase, limit.total, &shared.why_waiting(phase)))
+            let partial = Partial::sent(before == SENT);
+            outcome::expired(&request, partial, phase, limit.total, &shared.why_waiting(phase))
         }
     }
 }
@@ -392,7 +393,7 @@ impl Driver {
                 if link.in_flight.is_empty() {
                     link.heard_at = Instant::now();
                 }
-                link.engine.push_shaped(0, job.request.bytes(), job.request.replies(), job.request.shape());
+                link.engine.push_request(0, &job.request);
                 link.in_flight.push_back(job);
             }
         }
@@ -424,15 +425,16 @@ impl Driver {
     }
 
     fn settle(&mut self, job: Job, end: End, generation: u64) {
-        match outcome::judge(&job.request, end) {
+        let verdict = outcome::judge(&job.request, end);
+        if verdict.doubts_master() {
+            self.shared.doubt_role(generation);
+        }
+        match verdict {
             Verdict::Settle(result) => {
                 let _ = job.reply.send(result);
             }
             Verdict::Again(again) => {
                 self.shared.counters.count(Counter::Retries);
-                if again.doubts_master() {
-                    self.shared.doubt_role(generation);
-                }
                 let refused = again.at_deadline().is_some();
                 if refused {
                     self.hold_until = Some(Instant::now() + self.backoff.pause());
@@ -449,13 +451,14 @@ impl Driver {
     fn end(&mut self, link: Link, error: Error) {
         let Link { engine, in_flight, generation, .. } = link;
         let closed = error.kind() == ErrorKind::Closed;
+        let stale = self.shared.gate.load().generation != generation;
         // What was refused before is older than what is unanswered now, and stays in front.
         for (unanswered, job) in engine.into_unanswered().zip(in_flight) {
-            if closed && !unanswered.sent {
+            if closed && !unanswered.partial.was_sent() {
                 let _ = job.reply.send(Err(Error::closed()));
                 continue;
             }
-            self.settle(job, End::Lost { sent: unanswered.sent, error: error.clone() }, generation);
+            self.settle(job, End::Lost { partial: unanswered.partial, stale, error: error.clone() }, generation);
         }
     }
 }

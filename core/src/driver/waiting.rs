@@ -12,9 +12,9 @@ use redis::Value;
 use super::gate::GateWord;
 use super::links::Registered;
 use crate::bell::{INTERRUPT_SLICE, Interrupt};
-use crate::command::Request;
 use crate::command::facts::Blocks;
-use crate::command::outcome::{self, Again, End, Verdict};
+use crate::command::outcome::{self, Again, End, Partial, Verdict};
+use crate::command::{Replies, Request};
 use crate::config::UnavailablePolicy;
 use crate::counters::Counter;
 use crate::error::{Error, ErrorKind, Phase, Result};
@@ -74,39 +74,37 @@ impl Patience<'_> {
 }
 
 /// Execute a request on the calling thread.
-pub(crate) fn execute(
-    shared: &Shared,
-    request: &Request,
-    limit: Limit,
-    interrupt: Interrupt<'_>,
-) -> Result<Vec<Value>> {
+pub(crate) fn execute(shared: &Shared, request: &Request, limit: Limit, interrupt: Interrupt<'_>) -> Result<Replies> {
     shared.note(try_execute(shared, request, limit, interrupt))
 }
 
-fn try_execute(shared: &Shared, request: &Request, limit: Limit, interrupt: Interrupt<'_>) -> Result<Vec<Value>> {
+fn try_execute(shared: &Shared, request: &Request, limit: Limit, interrupt: Interrupt<'_>) -> Result<Replies> {
     let options = &shared.config.options;
     let _place = shared.enter(request)?;
     let silence = (request.blocks() == Blocks::No).then_some(options.heartbeat_timeout);
     let patience = Patience { limit, silence, interrupt };
-    let stopped = |stop: Stop, sent: bool, phase: Phase, refused: Option<&Again>| match stop {
-        Stop::Interrupted => outcome::cancelled(request, sent),
+    let stopped = |stop: Stop, partial: Partial, phase: Phase, refused: Option<&Again>| match stop {
+        Stop::Interrupted => Err(outcome::cancelled(request, partial.was_sent())),
         Stop::Expired => match refused.and_then(Again::at_deadline) {
-            Some(error) if !sent => error,
-            _ => outcome::expired(request, sent, phase, limit.total, &shared.why_waiting(phase)),
+            Some(error) if !partial.was_sent() => Err(error),
+            _ => outcome::expired(request, partial, phase, limit.total, &shared.why_waiting(phase)),
         },
     };
+    let unsent = Partial::default;
     let mut refused: Option<Again> = None;
     let mut backoff = Backoff::new(options);
     loop {
-        let (word, master) = wait_for_master(shared, patience)
-            .map_err(|(stop, phase)| stopped(stop, false, phase, refused.as_ref()))??;
+        let (word, master) = match wait_for_master(shared, patience) {
+            Ok(found) => found?,
+            Err((stop, phase)) => return stopped(stop, unsent(), phase, refused.as_ref()),
+        };
         // Blocking commands hold their link for long: they do not count against the pool.
         let turn = match request.blocks() {
             Blocks::No => {
                 let turn = shared.pool.turn(options.pool_size, limit.deadline, interrupt);
                 if turn.is_none() {
                     let stop = patience.check().err().unwrap_or(Stop::Expired);
-                    return Err(stopped(stop, false, Phase::Pending, refused.as_ref()));
+                    return stopped(stop, unsent(), Phase::Pending, refused.as_ref());
                 }
                 turn
             }
@@ -120,7 +118,9 @@ fn try_execute(shared: &Shared, request: &Request, limit: Limit, interrupt: Inte
             Ok(link) => link,
             Err(error) => {
                 drop(turn);
-                patience.check().map_err(|stop| stopped(stop, false, Phase::Connect, refused.as_ref()))?;
+                if let Err(stop) = patience.check() {
+                    return stopped(stop, unsent(), Phase::Connect, refused.as_ref());
+                }
                 if !shared.doubt(word.generation, &error) {
                     // Waiting does not heal a wrong password.
                     return Err(error);
@@ -135,10 +135,14 @@ fn try_execute(shared: &Shared, request: &Request, limit: Limit, interrupt: Inte
         }
         let end = match link.call(shared, request, patience) {
             Ok(end) => end,
-            Err((stop, sent)) => return Err(stopped(stop, sent, Phase::Reply, refused.as_ref())),
+            Err((stop, partial)) => return stopped(stop, partial, Phase::Reply, refused.as_ref()),
         };
         let lost = matches!(end, End::Lost { .. });
-        match outcome::judge(request, end) {
+        let verdict = outcome::judge(request, end);
+        if verdict.doubts_master() {
+            shared.doubt_role(word.generation);
+        }
+        match verdict {
             Verdict::Settle(result) => {
                 if !lost && link.engine.is_idle() {
                     link.used_at = Instant::now();
@@ -150,9 +154,6 @@ fn try_execute(shared: &Shared, request: &Request, limit: Limit, interrupt: Inte
                 drop(link);
                 drop(turn);
                 shared.counters.count(Counter::Retries);
-                if again.doubts_master() {
-                    shared.doubt_role(word.generation);
-                }
                 let wait = backoff.pause();
                 refused = Some(again).filter(|again| again.at_deadline().is_some()).or(refused);
                 pause(shared, word, wait, patience);
@@ -260,15 +261,14 @@ impl WaitingLink {
         shared: &Shared,
         request: &Request,
         patience: Patience<'_>,
-    ) -> std::result::Result<End, (Stop, bool)> {
-        self.engine.push_shaped(1, request.bytes(), request.replies(), request.shape());
-        match self.exchange(patience) {
-            Ok(Ok(values)) => {
-                let stale = shared.gate.load().generation != self.generation;
-                Ok(End::Replied { values, stale })
-            }
-            Ok(Err(error)) => Ok(End::Lost { sent: self.engine.oldest_was_sent(), error }),
-            Err(stop) => Err((stop, self.engine.oldest_was_sent())),
+    ) -> std::result::Result<End, (Stop, Partial)> {
+        self.engine.push_request(1, request);
+        let replied = self.exchange(patience);
+        let stale = shared.gate.load().generation != self.generation;
+        match replied {
+            Ok(Ok(values)) => Ok(End::Replied { values, stale }),
+            Ok(Err(error)) => Ok(End::Lost { partial: self.engine.take_oldest(), stale, error }),
+            Err(stop) => Err((stop, self.engine.take_oldest())),
         }
     }
 

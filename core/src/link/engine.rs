@@ -10,7 +10,9 @@ use redis::{PushKind, Value};
 use super::handshake::Protocol;
 use super::published::{self, Published};
 use super::resp::{Bounds, Parser, push_kind, text};
-use crate::command::shape::{self, Shape};
+use crate::command::outcome::Partial;
+use crate::command::shape::Shape;
+use crate::command::{Form, Request};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What came from the server.
@@ -28,8 +30,8 @@ pub(crate) enum Incoming {
 #[derive(Debug, PartialEq)]
 pub(crate) struct Unanswered {
     pub(crate) token: u64,
-    /// Whether a byte of it was handed to the kernel.
-    pub(crate) sent: bool,
+    /// How far it came.
+    pub(crate) partial: Partial,
 }
 
 #[derive(Debug)]
@@ -55,12 +57,22 @@ struct Owed {
     token: u64,
     left: usize,
     values: Vec<Value>,
-    shape: Shape,
+    form: Form,
     /// Position of the request's first byte in everything written to this link.
     start: u64,
+    /// How many bytes it has.
+    length: usize,
     /// It is answered by pushes, one for each channel: none of the replies belongs to it, and the only thing that may be said
     /// instead is an error.
     by_pushes: bool,
+}
+
+impl Owed {
+    /// How far it came, when so many bytes were written to the link in all.
+    fn partial(self, written: u64) -> Partial {
+        let handed = usize::try_from(written.saturating_sub(self.start)).unwrap_or(usize::MAX).min(self.length);
+        Partial { values: self.values, handed }
+    }
 }
 
 impl Engine {
@@ -90,11 +102,15 @@ impl Engine {
 
     /// Queue a request that is answered by `replies` replies. `replies` may be 0 for commands that are answered by pushes.
     pub(crate) fn push(&mut self, token: u64, request: &[u8], replies: usize) {
-        self.push_shaped(token, request, replies, Shape::Same);
+        self.owe(token, request, replies, Form::One(Shape::Same));
     }
 
-    /// The same for a request whose replies have a form in RESP3 that RESP2 lacks.
-    pub(crate) fn push_shaped(&mut self, token: u64, request: &[u8], replies: usize, shape: Shape) {
+    /// Queue a request of a caller, whose replies get the form that they have in RESP3.
+    pub(crate) fn push_request(&mut self, token: u64, request: &Request) {
+        self.owe(token, request.bytes(), request.replies(), request.form());
+    }
+
+    fn owe(&mut self, token: u64, request: &[u8], replies: usize, form: Form) {
         self.subscribes |= replies == 0;
         if replies > 0 {
             let start = self.origin + self.output.len() as u64;
@@ -102,8 +118,9 @@ impl Engine {
                 token,
                 left: replies,
                 values: Vec::with_capacity(replies.min(1024)),
-                shape,
+                form,
                 start,
+                length: request.len(),
                 by_pushes: false,
             });
         }
@@ -115,8 +132,8 @@ impl Engine {
     pub(crate) fn subscribe(&mut self, token: u64, request: &[u8], channels: usize) {
         self.subscribes = true;
         let start = self.origin + self.output.len() as u64;
-        let (values, shape) = (Vec::new(), Shape::Same);
-        self.owed.push_back(Owed { token, left: channels, values, shape, start, by_pushes: true });
+        let (values, form, length) = (Vec::new(), Form::One(Shape::Same), request.len());
+        self.owed.push_back(Owed { token, left: channels, values, form, start, length, by_pushes: true });
         self.output.extend_from_slice(request);
     }
 
@@ -221,7 +238,10 @@ impl Engine {
                 let kind = items.remove(0);
                 Value::Push { kind: push_kind(text(&kind).unwrap_or_default()), data: items }
             }
-            value => shape::apply(self.owed.front().map_or(Shape::Same, |owed| owed.shape), value),
+            value => match self.owed.front() {
+                Some(owed) => owed.form.natural(owed.values.len(), value),
+                None => value,
+            },
         }
     }
 
@@ -235,15 +255,16 @@ impl Engine {
         self.owed.len()
     }
 
-    /// Whether a byte of the oldest unanswered request was handed to the kernel.
-    pub(crate) fn oldest_was_sent(&self) -> bool {
-        self.owed.front().is_some_and(|owed| owed.start < self.origin + self.written as u64)
+    /// How far the oldest unanswered request came. Its replies are taken out: the link is of no more use.
+    pub(crate) fn take_oldest(&mut self) -> Partial {
+        let written = self.origin + self.written as u64;
+        self.owed.pop_front().map_or_else(Partial::default, |owed| owed.partial(written))
     }
 
     /// The link ended: what was not answered, oldest first.
     pub(crate) fn into_unanswered(self) -> impl Iterator<Item = Unanswered> {
-        let handed_over = self.origin + self.written as u64;
-        self.owed.into_iter().map(move |owed| Unanswered { token: owed.token, sent: owed.start < handed_over })
+        let written = self.origin + self.written as u64;
+        self.owed.into_iter().map(move |owed| Unanswered { token: owed.token, partial: owed.partial(written) })
     }
 }
 
@@ -301,10 +322,7 @@ mod tests {
         assert!(matches!(engine.next(), Ok(Some(Incoming::Push(_)))));
         assert!(matches!(engine.next(), Ok(Some(Incoming::Push(_)))));
         let refused = engine.next().unwrap();
-        assert!(
-            matches!(&refused, Some(Incoming::Refused { token: 2, why }) if why == "NOPERM no"),
-            "{refused:?}"
-        );
+        assert!(matches!(&refused, Some(Incoming::Refused { token: 2, why }) if why == "NOPERM no"), "{refused:?}");
         assert!(matches!(engine.next(), Ok(Some(Incoming::Replies { token: 3, .. }))));
     }
 
@@ -350,15 +368,25 @@ mod tests {
         engine.push(2, b"BBBB", 1);
         engine.push(3, b"CCCC", 1);
         engine.wrote(1);
-        let left: Vec<_> = engine.into_unanswered().map(|request| (request.token, request.sent)).collect();
-        assert_eq!(left, [(1, true), (2, true), (3, false)]);
+        let left: Vec<_> = engine.into_unanswered().map(|request| (request.token, request.partial.handed)).collect();
+        assert_eq!(left, [(1, 4), (2, 1), (3, 0)]);
+    }
+
+    #[test]
+    fn the_replies_that_came_are_not_forgotten_when_the_link_ends() {
+        let mut engine = engine();
+        engine.push(1, b"AABB", 2);
+        engine.wrote(3);
+        engine.feed(b":1\r\n");
+        assert_eq!(engine.next().unwrap(), None);
+        assert_eq!(engine.take_oldest(), Partial { values: vec![Value::Int(1)], handed: 3 });
     }
 
     #[test]
     fn resp2_has_pushes_and_forms_too() {
         let mut engine = engine();
         engine.speaks(Protocol::Resp2);
-        engine.push_shaped(1, b"A", 1, Shape::Map);
+        engine.owe(1, b"A", 1, Form::One(Shape::Map));
         engine.feed(b"*2\r\n+message\r\n+x\r\n");
         let Some(Incoming::Replies { values, .. }) = engine.next().unwrap() else { panic!("no reply") };
         // Without a subscription it cannot be a message.

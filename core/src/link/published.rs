@@ -35,12 +35,7 @@ pub(crate) struct Found {
 impl Found {
     pub(crate) fn within(self, input: &[u8]) -> Published<'_> {
         let part = |(from, to): (usize, usize)| &input[from..to];
-        Published {
-            kind: self.kind,
-            name: part(self.name),
-            channel: part(self.channel),
-            payload: part(self.payload),
-        }
+        Published { kind: self.kind, name: part(self.name), channel: part(self.channel), payload: part(self.payload) }
     }
 }
 

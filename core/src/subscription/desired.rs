@@ -140,10 +140,9 @@ impl Hub {
         state.needs.count(&wishes, 1);
         state.pair_up();
         let heard = Instant::now();
-        state.members.insert(
-            id,
-            Member { targets, queue, wishes, missing, ready, pause: None, staged: Vec::new(), heard },
-        );
+        state
+            .members
+            .insert(id, Member { targets, queue, wishes, missing, ready, pause: None, staged: Vec::new(), heard });
         drop(state);
         self.changed();
         Ok(id)
@@ -288,8 +287,7 @@ impl Hub {
     /// The server refuses this for good.
     pub(crate) fn refuse(&self, targets: &BTreeSet<Target>, why: &str) {
         let state = self.lock();
-        let refused: BTreeSet<u64> =
-            targets.iter().flat_map(|target| state.routes.members(target)).copied().collect();
+        let refused: BTreeSet<u64> = targets.iter().flat_map(|target| state.routes.members(target)).copied().collect();
         drop(state);
         self.end(&refused.into_iter().collect::<Vec<_>>(), &format!("the server refuses the subscription: {why}"));
     }

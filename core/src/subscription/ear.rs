@@ -70,13 +70,7 @@ impl Prepared {
 
 impl Ear {
     pub(super) fn new(talk: Talk) -> Ear {
-        Ear {
-            talk,
-            requested: BTreeSet::new(),
-            open: HashMap::new(),
-            batches: VecDeque::new(),
-            asked: VecDeque::new(),
-        }
+        Ear { talk, requested: BTreeSet::new(), open: HashMap::new(), batches: VecDeque::new(), asked: VecDeque::new() }
     }
 
     /// A link that was greeted with subscriptions.

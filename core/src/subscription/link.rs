@@ -227,7 +227,8 @@ impl<'a> Link<'a> {
             if let Some(gap) = &brought.gap {
                 announce_gap(self.shared, gap);
             }
-            self.marks.awaited = self.marks.awaited.filter(|(number, _)| brought.mark.is_none_or(|mark| mark < *number));
+            self.marks.awaited =
+                self.marks.awaited.filter(|(number, _)| brought.mark.is_none_or(|mark| mark < *number));
             match said {
                 None => return Ok(()),
                 Some(said) => self.understand(said)?,
@@ -358,8 +359,7 @@ impl<'a> Link<'a> {
         self.beating = Some(self.beating.unwrap_or(now));
         self.beat = now + self.shared.config.options.heartbeat_timeout;
         let resp2 = self.ear.talk.protocol() == Protocol::Resp2;
-        let (question, words): (_, &[u8]) =
-            if resp2 { (Question::Beat, b"PING") } else { (Question::Role, b"HELLO") };
+        let (question, words): (_, &[u8]) = if resp2 { (Question::Beat, b"PING") } else { (Question::Role, b"HELLO") };
         self.ear.ask(question, &encode(&[words])).await
     }
 

@@ -90,14 +90,19 @@ impl Post<'_> {
             let wanted = if member.wishes.redundant { to_redundant } else { self.side == Side::First };
             if wanted {
                 let pattern = (kind == Kind::Pattern).then(|| Arc::clone(&route.target.name));
-                stage(member, *id, &mut self.touched, Message {
-                    channel: Arc::clone(&channel),
-                    pattern,
-                    payload: payload.to_vec(),
-                    gap_before: None,
-                    generation: self.generation,
-                    received_at: self.received_at,
-                });
+                stage(
+                    member,
+                    *id,
+                    &mut self.touched,
+                    Message {
+                        channel: Arc::clone(&channel),
+                        pattern,
+                        payload: payload.to_vec(),
+                        gap_before: None,
+                        generation: self.generation,
+                        received_at: self.received_at,
+                    },
+                );
             }
         }
     }
@@ -109,14 +114,19 @@ impl Post<'_> {
             let Some(route) = state.routes.get(target.kind, &target.name) else { continue };
             for id in &route.members {
                 let Some(member) = state.members.get_mut(id).filter(|member| member.wishes.redundant) else { continue };
-                stage(member, *id, &mut self.touched, Message {
-                    channel: Arc::clone(&channel),
-                    pattern: pattern_of(&target),
-                    payload: payload.clone(),
-                    gap_before: None,
-                    generation: self.generation,
-                    received_at: self.received_at,
-                });
+                stage(
+                    member,
+                    *id,
+                    &mut self.touched,
+                    Message {
+                        channel: Arc::clone(&channel),
+                        pattern: pattern_of(&target),
+                        payload: payload.clone(),
+                        gap_before: None,
+                        generation: self.generation,
+                        received_at: self.received_at,
+                    },
+                );
             }
         }
     }

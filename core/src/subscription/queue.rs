@@ -353,7 +353,9 @@ mod tests {
         queue.push_gap(Arc::clone(&first));
         queue.push_gap(Arc::clone(&second));
         queue.push_messages([message("0")]);
-        let Some(Item::Message(message)) = std::iter::from_fn(|| queue.pop().unwrap()).last() else { panic!("a message") };
+        let Some(Item::Message(message)) = std::iter::from_fn(|| queue.pop().unwrap()).last() else {
+            panic!("a message")
+        };
         let gap = message.gap_before.unwrap();
         assert_eq!((gap.since, gap.until), (first.since, second.until));
     }

@@ -78,7 +78,9 @@ fn choose(shared: &Shared, failed: &HashMap<HostPort, Instant>) -> Option<HostPo
     let replicas = nodes.into_iter().filter(|node| node.role == "replica" && !node.used);
     let doubts = |node: &crate::status::Node| {
         let bad = |opinion: &&crate::status::Opinion| {
-            opinion.flags.contains("down") || opinion.flags.contains("disconnected") || opinion.link.as_deref() == Some("err")
+            opinion.flags.contains("down")
+                || opinion.flags.contains("disconnected")
+                || opinion.link.as_deref() == Some("err")
         };
         node.opinions.iter().filter(bad).count()
     };

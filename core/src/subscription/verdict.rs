@@ -150,9 +150,10 @@ impl Hub {
     pub(crate) fn is_undecided(&self, generation: u64) -> bool {
         let state = self.lock();
         let Some(change) = state.change.as_ref().filter(|change| change.to == generation) else { return false };
-        change.new.is_some() && state.members.values().any(|member| {
-            member.missing == 0 && member.pause.as_ref().is_some_and(|pause| change.verdict(pause).is_none())
-        })
+        change.new.is_some()
+            && state.members.values().any(|member| {
+                member.missing == 0 && member.pause.as_ref().is_some_and(|pause| change.verdict(pause).is_none())
+            })
     }
 
     /// Who has everything confirmed, and of whose interruption everything is known, is ready.
@@ -270,8 +271,7 @@ impl Hub {
     /// Whether the second link of this generation is in charge.
     pub(crate) fn second_in_charge(&self, generation: u64) -> bool {
         let state = self.lock();
-        state.generation == generation
-            && state.pair.as_ref().is_some_and(|pair| pair.in_charge() == Side::Second)
+        state.generation == generation && state.pair.as_ref().is_some_and(|pair| pair.in_charge() == Side::Second)
     }
 
     /// The link to the master is back, but the second one does not hear the same: the first is in charge again.

@@ -276,7 +276,8 @@ fn count_on(lab: &Lab, client: &Client, cause: Cause, channels: Channels) -> Cou
     // The last link to hear from is the one to the old master: it ends with its demotion, or is given up.
     until("nobody listens at the old master any more", || {
         let links = client.status().links;
-        let left = links.iter().all(|link| !link.kind.contains("subscriber") || link.generation == client.status().generation);
+        let left =
+            links.iter().all(|link| !link.kind.contains("subscriber") || link.generation == client.status().generation);
         (left && client.status().generation > 1).then_some(())
     });
     let sent = numbers.stop();
@@ -306,12 +307,12 @@ fn judge(sent: &[Sent], read: &Read) -> Counted {
     counted.acknowledged = acknowledged.clone().count();
     let missing: Vec<&Sent> = acknowledged.filter(|sent| !times.contains_key(&sent.n)).collect();
     counted.missing = missing.len();
-    let unmarked: Vec<&&Sent> =
-        missing.iter().filter(|sent| !read.gaps.iter().any(|gap| within(sent, gap))).collect();
+    let unmarked: Vec<&&Sent> = missing.iter().filter(|sent| !read.gaps.iter().any(|gap| within(sent, gap))).collect();
     counted.unmarked = unmarked.len();
     // A number that was not acknowledged may be missing, too: nobody knows.
     let unknown = |gap: &Gap| sent.iter().any(|sent| !times.contains_key(&sent.n) && within(sent, gap));
     counted.false_gaps = read.gaps.iter().filter(|gap| !unknown(gap)).count();
-    counted.story = format!("unmarked {unmarked:?}, missing {:?}, gaps {:?}", missing.first().zip(missing.last()), read.gaps);
+    counted.story =
+        format!("unmarked {unmarked:?}, missing {:?}, gaps {:?}", missing.first().zip(missing.last()), read.gaps);
     counted
 }

@@ -150,3 +150,8 @@ pub fn threads_and_descriptors() -> (usize, usize) {
     let count = |path: &str| std::fs::read_dir(path).expect("/proc is there").count();
     (count("/proc/self/task"), count("/proc/self/fd"))
 }
+
+/// How often a counting scenario does its work: `small` in the normal run, what `cargo xtask soak` asks for otherwise.
+pub fn count(small: u64) -> u64 {
+    std::env::var("STANDFAST_COUNT").ok().and_then(|text| text.parse().ok()).unwrap_or(small)
+}

@@ -434,9 +434,7 @@ fn subscriptions_come_and_go_while_masters_do() {
         let writable = lab.wait_writable(LIMIT).unwrap();
         until("the client follows", || (client.status().master?.port == writable.node.port()).then_some(()));
         let so_far = cycles.load(std::sync::atomic::Ordering::Relaxed);
-        until("many cycles later", || {
-            (cycles.load(std::sync::atomic::Ordering::Relaxed) > so_far + 50).then_some(())
-        });
+        until("many cycles later", || (cycles.load(std::sync::atomic::Ordering::Relaxed) > so_far + 50).then_some(()));
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
     });
     keeper.ready_blocking(Some(LIMIT), None).unwrap();

@@ -53,8 +53,9 @@ fn node_has_it() {
 
 #[test]
 fn csharp_has_it() {
-    let project = read("bindings-c/csharp/Standfast.csproj");
-    assert!(project.contains(&format!("<Version>{VERSION}</Version>")));
+    for project in ["bindings-c/csharp/Standfast.csproj", "bindings-c/csharp/Standfast.Testing.csproj"] {
+        assert!(read(project).contains(&format!("<Version>{VERSION}</Version>")), "{project}");
+    }
 }
 
 #[test]

@@ -239,7 +239,7 @@ impl Lab {
     pub fn planned_failover_of(&self, master_name: &str) -> Result<i64> {
         let group = self.group(master_name)?;
         let master = self.master_of(master_name)?;
-        self.wait_streaming(group, master)?;
+        self.wait_streaming(group, master, STREAMING_TIMEOUT)?;
         let sentinel =
             self.running(&self.sentinels.addrs).first().copied().ok_or_else(|| LabError::new("no sentinel runs"))?;
         let mut raw = self.connect(sentinel)?;
@@ -309,8 +309,13 @@ impl Lab {
         })
     }
 
-    /// Waits until every running replica has acknowledged what the master has written so far.
-    fn wait_streaming(&self, group: &Group, master: SocketAddr) -> Result<()> {
+    /// Waits until every running replica has acknowledged what the master has written so far. Right after the start that takes a second:
+    /// what is written before cannot survive a failover.
+    pub fn wait_replicated(&self, timeout: Duration) -> Result<()> {
+        self.wait_streaming(&self.groups[0], self.master()?, timeout)
+    }
+
+    fn wait_streaming(&self, group: &Group, master: SocketAddr, timeout: Duration) -> Result<()> {
         let role = || -> std::result::Result<Value, String> {
             let reply = self.connect(master).map_err(|e| e.to_string())?.command(&["ROLE"]);
             reply.map_err(|e| e.to_string())
@@ -319,7 +324,7 @@ impl Lab {
         let replicas = self.running(&group.nodes).len().saturating_sub(1);
         // The first look only says how far the master is; nothing was acknowledged before its first ping.
         let written = offset(role().map_err(LabError::new)?.items().get(1)).max(1);
-        poll::until("every replica receives the command stream", ASK_AGAIN, STREAMING_TIMEOUT, || {
+        poll::until("every replica receives the command stream", ASK_AGAIN, timeout, || {
             let role = role()?;
             let acknowledged = role.items().get(2).map(Value::items).unwrap_or_default();
             let caught_up = acknowledged.iter().filter(|replica| offset(replica.items().get(2)) >= written).count();

@@ -18,7 +18,23 @@ use signal_hook::{
 };
 use standfast_lab::{Fault, Lab, LabOptions, Publisher, Side, Value, clean_up, now_us};
 
+const HELP: &str = "standfast-lab: starts Redis servers and Sentinels on loopback and breaks them, for tests.
+It takes no arguments: it reads a JSON object a line and answers each with one. Its requests are listed in the README of the crate standfast-lab;
+standfast.testing (Python), standfast/testing (Node) and Standfast.Testing (C#) send them for you.";
+
 fn main() -> Result<()> {
+    match std::env::args_os().nth(1) {
+        None => {}
+        Some(word) if word == "--version" => {
+            writeln!(io::stdout(), "standfast-lab {}", env!("CARGO_PKG_VERSION"))?;
+            return Ok(());
+        }
+        Some(word) if word == "--help" => {
+            writeln!(io::stdout(), "{HELP}")?;
+            return Ok(());
+        }
+        Some(word) => bail!("{} means nothing to it\n{HELP}", word.display()),
+    }
     let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).context("listening to signals")?;
     thread::spawn(move || {
         if let Some(signal) = signals.forever().next() {
@@ -93,6 +109,9 @@ enum Request {
         timeout_ms: Option<u64>,
     },
     WaitReplicating {
+        timeout_ms: Option<u64>,
+    },
+    WaitReplicated {
         timeout_ms: Option<u64>,
     },
     WaitWritable {
@@ -278,6 +297,10 @@ impl Session {
             }
             Request::WaitReplicating { timeout_ms } => {
                 json!({"master": self.lab()?.wait_replicating(patience(timeout_ms))?})
+            }
+            Request::WaitReplicated { timeout_ms } => {
+                self.lab()?.wait_replicated(patience(timeout_ms))?;
+                json!({})
             }
             Request::WaitWritable { timeout_ms } => {
                 let writable = self.lab()?.wait_writable(patience(timeout_ms))?;

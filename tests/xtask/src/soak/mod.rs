@@ -3,6 +3,7 @@
 //! A soak prints its seed, can be interrupted at any moment and goes on where it was (its state lies in `target/soak/`), closes with
 //! `N passed, N failed`, and adds a section to `tests/soak/RESULTS.md` when it is complete.
 
+mod counted;
 mod failover;
 mod plan;
 mod resources;
@@ -14,6 +15,8 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::Args;
+
+use counted::{Counted, Test};
 
 use crate::{count::Count, repo::Repo, setup::Need};
 
@@ -52,25 +55,53 @@ struct Soak {
     run: fn(&Repo, &SoakArgs) -> Result<Count>,
 }
 
+/// The tests of the normal run that have a full count.
+const COUNTED: &[Counted] = &[
+    Counted {
+        name: "cuts",
+        about: "passes over all bytes of a write and its reply, the link ending at each of them",
+        total: 250,
+        round: 25,
+        test: Test::Rust { file: "cuts", filter: "a_write_that_is_cut_off" },
+    },
+    Counted {
+        name: "python-exits",
+        about: "interpreters that end while threads and loops use a client",
+        total: 210,
+        round: 70,
+        test: Test::Python { file: "test_exit.py", filter: "daemon" },
+    },
+    Counted {
+        name: "node-workers",
+        about: "workers that are terminated with calls in flight",
+        total: 100,
+        round: 50,
+        test: Test::Node { file: "exit.test.js", filter: "workers that are terminated" },
+    },
+];
+
 const ALL: &[Soak] = &[
     Soak { name: "topology", about: "generated histories of what sentinels and nodes say", run: topology::run },
     Soak { name: "failover", about: "failovers of mixed kinds against one client under load", run: failover::run },
 ];
 
 /// What every soak needs.
-pub(crate) const NEEDS: [Need; 1] = [Need::Redis];
+pub(crate) const NEEDS: [Need; 3] = [Need::Redis, Need::Python, Need::Node];
 
 pub(crate) fn run(repo: &Repo, args: &SoakArgs) -> Result<ExitCode> {
-    let chosen: Vec<&Soak> =
-        ALL.iter().filter(|soak| args.name.as_ref().is_none_or(|name| name == soak.name)).collect();
-    if chosen.is_empty() {
-        let names: Vec<_> = ALL.iter().map(|soak| soak.name).collect();
-        bail!("there is no soak of this name; there are: {}", names.join(", "));
-    }
+    let is_meant = |name: &str| args.name.as_ref().is_none_or(|meant| meant == name);
     let mut total = Count::default();
-    for Soak { name, about, run } in chosen {
+    for Soak { name, about, run } in ALL.iter().filter(|soak| is_meant(soak.name)) {
         println!("{name}: {about}");
         total += run(repo, args)?;
+    }
+    for soak in COUNTED.iter().filter(|soak| is_meant(soak.name)) {
+        println!("{}: {}", soak.name, soak.about);
+        total += counted::run(repo, args, soak)?;
+    }
+    if total.passed + total.failed == 0 {
+        let names: Vec<_> = ALL.iter().map(|soak| soak.name).chain(COUNTED.iter().map(|soak| soak.name)).collect();
+        bail!("there is no soak of this name; there are: {}", names.join(", "));
     }
     let Count { passed, failed } = total;
     println!("{passed} passed, {failed} failed");

@@ -8,6 +8,7 @@ pub(super) fn steps(repo: &Repo) -> Vec<Step> {
         "build-lab",
         "build-c",
         "build-csharp",
+        "build-csharp-kit",
         "build-python",
         "build-node",
     ])]
