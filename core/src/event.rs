@@ -34,7 +34,7 @@ kinds! {
     Ready = "ready";
     /// There is no usable master just now.
     NotReady = "not_ready";
-    /// The control link to the master was lost.
+    /// The control link to the master, or the link of the subscriptions, was lost.
     LinkLost = "link_lost";
     /// The control link to the same master is back.
     LinkRestored = "link_restored";

@@ -84,10 +84,10 @@ mod tests {
 
     #[test]
     fn every_kind_of_message_is_found_in_one_piece_only() {
-        let all: [(&[u8], Kind, &[u8], &[u8]); 3] = [
-            (b">3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$3\r\na\rb\r\n", Kind::Channel, b"ch", b"ch"),
-            (b">4\r\n$8\r\npmessage\r\n$2\r\nc*\r\n$2\r\nch\r\n$3\r\na\rb\r\n", Kind::Pattern, b"c*", b"ch"),
-            (b">3\r\n$8\r\nsmessage\r\n$2\r\nch\r\n$3\r\na\rb\r\n", Kind::Shard, b"ch", b"ch"),
+        let all = [
+            (&b">3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$3\r\na\rb\r\n"[..], Kind::Channel, "ch", "ch"),
+            (&b">4\r\n$8\r\npmessage\r\n$2\r\nc*\r\n$2\r\nch\r\n$3\r\na\rb\r\n"[..], Kind::Pattern, "c*", "ch"),
+            (&b">3\r\n$8\r\nsmessage\r\n$2\r\nch\r\n$3\r\na\rb\r\n"[..], Kind::Shard, "ch", "ch"),
         ];
         for (whole, kind, name, channel) in all {
             for cut in 0..whole.len() {
@@ -96,7 +96,8 @@ mod tests {
             let found = find(whole, b'>').unwrap();
             assert_eq!(found.length, whole.len());
             let message = found.within(whole);
-            assert_eq!((message.kind, message.name, message.channel), (kind, name, channel));
+            let found = (message.kind, message.name, message.channel);
+            assert_eq!(found, (kind, name.as_bytes(), channel.as_bytes()));
             assert_eq!(message.payload, b"a\rb");
         }
     }

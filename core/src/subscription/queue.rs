@@ -10,12 +10,18 @@ use crate::config::OverflowPolicy;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sync::lock;
 
+/// So many items a reader takes out at once, beyond the bounds of the queue.
+const AHEAD: usize = 128;
+
 /// See the head of this file.
 #[derive(Debug)]
 pub(crate) struct ItemQueue {
     max_items: usize,
     max_bytes: u64,
     policy: OverflowPolicy,
+    /// What the reader takes next, taken out together: reader and link meet at the lock of `state` once for all of it.
+    /// Locked before `state`.
+    ahead: Mutex<VecDeque<Item>>,
     state: Mutex<State>,
     /// Rings while there is something to read.
     items: Bell,
@@ -40,6 +46,7 @@ impl ItemQueue {
             max_items: usize::try_from(max_items).unwrap_or(usize::MAX),
             max_bytes,
             policy,
+            ahead: Mutex::default(),
             state: Mutex::default(),
             items: Bell::default(),
             ready: Bell::default(),
@@ -148,16 +155,38 @@ impl ItemQueue {
     }
 
     pub(crate) fn pop(&self) -> Result<Option<Item>> {
-        self.take(&mut lock(&self.state))
+        let mut ahead = lock(&self.ahead);
+        if ahead.len() > 1 {
+            return Ok(ahead.pop_front());
+        }
+        // The last one is taken together with the look for more, so that the bell is right.
+        let mut state = lock(&self.state);
+        let item = match ahead.pop_front() {
+            Some(item) => Ok(Some(item)),
+            None => state.take(self.policy),
+        };
+        while ahead.len() < AHEAD
+            && let Some(item) = state.take(self.policy).ok().flatten()
+        {
+            ahead.push_back(item);
+        }
+        self.hush(&ahead, &state);
+        item
     }
 
-    /// As many items as are there, up to `max`, or until their payloads are `bytes` together: one lock for all of them. An end
-    /// that follows items is left for the next call, which meets it again.
+    /// As many items as are there, up to `max`, or until their payloads are `bytes` together. An end that follows items is left
+    /// for the next call, which meets it again.
     pub(crate) fn pop_many(&self, max: usize, bytes: usize, into: &mut Vec<Item>) -> Result<()> {
+        let mut ahead = lock(&self.ahead);
         let mut state = lock(&self.state);
         let (mut size, before) = (0, into.len());
+        let mut end = None;
         while into.len() - before < max && size < bytes {
-            match self.take(&mut state) {
+            let next = match ahead.pop_front() {
+                Some(item) => Ok(Some(item)),
+                None => state.take(self.policy),
+            };
+            match next {
                 Ok(Some(item)) => {
                     if let Item::Message(message) = &item {
                         size += message.payload.len();
@@ -165,36 +194,23 @@ impl ItemQueue {
                     into.push(item);
                 }
                 Ok(None) => break,
-                Err(end) if into.len() == before => return Err(end),
-                Err(_) => break,
+                Err(error) => {
+                    end = Some(error);
+                    break;
+                }
             }
         }
-        Ok(())
+        self.hush(&ahead, &state);
+        match end {
+            Some(end) if into.len() == before => Err(end),
+            _ => Ok(()),
+        }
     }
 
-    fn take(&self, state: &mut State) -> Result<Option<Item>> {
-        if self.policy == OverflowPolicy::DropOldest && state.dropped.count > 0 {
-            let mark = std::mem::take(&mut state.dropped);
-            return Ok(Some(Item::Dropped(mark)));
-        }
-        let item = state.items.pop_front();
-        if let Some(Item::Message(message)) = &item {
-            state.bytes = state.bytes.saturating_sub(size_of(message));
-        }
-        if state.items.is_empty() {
-            // What was dropped last must be told even if no message follows.
-            if item.is_none() && state.dropped.count > 0 {
-                let mark = std::mem::take(&mut state.dropped);
-                return Ok(Some(Item::Dropped(mark)));
-            }
-            if state.end.is_none() && state.dropped.count == 0 {
-                self.items.silence();
-            }
-        }
-        match (item, &state.end) {
-            (Some(item), _) => Ok(Some(item)),
-            (None, Some(end)) => Err(end.clone()),
-            (None, None) => Ok(None),
+    /// Nothing more to read: the bell falls silent.
+    fn hush(&self, ahead: &VecDeque<Item>, state: &State) {
+        if ahead.is_empty() && state.items.is_empty() && state.end.is_none() && state.dropped.count == 0 {
+            self.items.silence();
         }
     }
 
@@ -208,6 +224,26 @@ impl ItemQueue {
 }
 
 impl State {
+    fn take(&mut self, policy: OverflowPolicy) -> Result<Option<Item>> {
+        if policy == OverflowPolicy::DropOldest && self.dropped.count > 0 {
+            return Ok(Some(Item::Dropped(std::mem::take(&mut self.dropped))));
+        }
+        match self.items.pop_front() {
+            Some(item) => {
+                if let Item::Message(message) = &item {
+                    self.bytes = self.bytes.saturating_sub(size_of(message));
+                }
+                Ok(Some(item))
+            }
+            // What was dropped last must be told even if no message follows.
+            None if self.dropped.count > 0 => Ok(Some(Item::Dropped(std::mem::take(&mut self.dropped)))),
+            None => match &self.end {
+                Some(end) => Err(end.clone()),
+                None => Ok(None),
+            },
+        }
+    }
+
     fn drop_oldest(&mut self) -> bool {
         let Some(at) = self.items.iter().position(|item| matches!(item, Item::Message(_))) else { return false };
         if let Some(Item::Message(message)) = self.items.remove(at) {

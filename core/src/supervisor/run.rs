@@ -429,7 +429,10 @@ impl Supervisor {
             self.shared.announce(EventKind::Unfenced, vec![("why", "the master was lost".into())]);
         }
         let master = self.master.as_ref().map(|master| master.node.to_string());
-        self.shared.announce(EventKind::LinkLost, vec![("master", master.clone().into()), ("why", why.into())]);
+        self.shared.announce(
+            EventKind::LinkLost,
+            vec![("master", master.clone().into()), ("link", "control".into()), ("why", why.into())],
+        );
         self.shared.announce(EventKind::NotReady, vec![("master", master.into()), ("why", why.into())]);
     }
 

@@ -77,7 +77,6 @@ struct Sent {
     n: u64,
     at_us: i64,
     done_us: i64,
-    node: SocketAddr,
     acknowledged: bool,
 }
 
@@ -133,7 +132,7 @@ fn publish(target: &Mutex<SocketAddr>, over: &AtomicBool, failing: &AtomicBool) 
         let acknowledged = send(&mut link, node, n).is_some();
         gone = (!acknowledged).then_some(node);
         failing.store(!acknowledged, Ordering::Relaxed);
-        sent.push(Sent { n, at_us, done_us: now_us(), node, acknowledged });
+        sent.push(Sent { n, at_us, done_us: now_us(), acknowledged });
         next = (next + EVERY).max(Instant::now());
         std::thread::park_timeout(next.saturating_duration_since(Instant::now()));
     }

@@ -15,7 +15,14 @@ const LENGTH: &str = "length of time, or nothing";
 const FIELDS: &[(&str, &[Field])] = &[
     ("ready", &[("master", "text", "its address")]),
     ("not_ready", &[("master", "text", "the one that was lost"), ("why", "text", "what happened to it")]),
-    ("link_lost", &[("master", "text", "the one that was lost"), ("why", "text", "what happened to the link")]),
+    (
+        "link_lost",
+        &[
+            ("master", "text", "the one that was lost"),
+            ("link", "text", "`control`: the master counts as lost; `subscriber`: only the link of the subscriptions"),
+            ("why", "text", "what happened to the link"),
+        ],
+    ),
     ("link_restored", &[("master", "text", "its address")]),
     ("failover_started", &[("candidate", "text", "the replica that was selected")]),
     ("unfenced", &[("why", "text", "what ended the fence: the switch, an aborted failover, `fence_timeout`, a loss")]),
@@ -68,7 +75,7 @@ const FIELDS: &[(&str, &[Field])] = &[
     (
         "subscription_gap",
         &[
-            ("reason", "text", "`switched`, `link_lost`, `old_master_silent`, …"),
+            ("reason", "text", "`switched`, `link_lost`, `old_master_silent`, `redundancy_lost`"),
             ("since", "time", "the last moment when nothing was missing"),
             ("until", "time", "the moment from which nothing is missing any more"),
             ("old_master", "text, or nothing", "the master before"),
