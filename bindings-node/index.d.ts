@@ -344,6 +344,18 @@ export interface Status {
   counters: Counters;
 }
 
+/** Something that is wrong with a deployment; every `id` stands in core/docs/doctor.md. */
+export interface Finding {
+  id: string;
+  severity: 'error' | 'warning' | 'info';
+  /** What was seen, in one sentence. */
+  reason: string;
+  /** What to do about it. */
+  remedy: string;
+  /** What was seen, as data; the names depend on the finding. */
+  details: Record<string, unknown>;
+}
+
 /** And a method for each command: see commands.d.ts. */
 export interface Client extends Commands {}
 
@@ -366,6 +378,8 @@ export class Client {
   events(): AsyncIterableIterator<ClientEvent>;
   status(): Status;
   nodes(): NodeStatus[];
+  /** Ask every sentinel and node, and say what is wrong or will be when something fails; the worst first, nothing if all is well. Changes nothing. */
+  doctor(): Promise<Finding[]>;
   readonly closed: boolean;
   /** What is pending ends with an error; fulfilled when all of it has. */
   close(): Promise<void>;

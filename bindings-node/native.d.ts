@@ -1,5 +1,5 @@
 // The native half as lib/ sees it. Private: nothing here is exported by the package.
-import type { Item, ClientEvent, LogRecord, NodeStatus, ParsedUrl, Reply, Status } from './index';
+import type { Item, ClientEvent, Finding, LogRecord, NodeStatus, ParsedUrl, Reply, Status } from './index';
 
 export interface Makers {
   error(raw: RawError): Error;
@@ -25,12 +25,18 @@ export class NativeClient {
   submitSubscriptionReady(subscription: NativeSubscription, timeout: number | undefined, tag: number): void;
   cancel(tag: number): RawError | null;
   /** tag, failed, reply or error; and so on. */
-  take(max: number): (number | boolean | Reply | RawError)[];
+  take(): (number | boolean | Reply | RawError)[];
   subscribe(names: (string | Uint8Array)[], patterns: boolean, options: object, buffers: boolean): NativeSubscription;
   events(): NativeEvents;
   status(): Status;
   nodes(): NodeStatus[];
+  examine(): NativeExamination;
   close(): void;
+}
+
+export class NativeExamination {
+  run(): Promise<void>;
+  take(): Finding[];
 }
 
 export class NativeSubscription {

@@ -490,6 +490,19 @@ standfast_status standfast_client_nodes(const standfast_client *client,
                                         standfast_reply **nodes);
 
 /**
+ * Ask every sentinel and every node, and say what is wrong with them or will be when something fails. Changes nothing there.
+ *
+ * @param findings  Receives an array of maps, the worst first, empty if all is well: "id" (all of them are in
+ *                  core/docs/doctor.md), "severity" ("error", "warning" or "info"), "reason" and "remedy" (a sentence each) and
+ *                  "details" (a map whose names depend on the finding). Free with standfast_reply_free().
+ * @return STANDFAST_OK, also where servers cannot be asked: those are findings.
+ *
+ * Threads: any. Waits, four times `connect_timeout` at the most.
+ */
+standfast_status standfast_client_doctor(const standfast_client *client,
+                                         standfast_reply **findings);
+
+/**
  * Close a client: every call that waits on it, on any thread, ends with STANDFAST_ERR_CLOSED, every subscription ends. The
  * handle stays valid until it is freed. Closing twice is harmless.
  *
@@ -799,6 +812,7 @@ standfast_status standfast_queue_subscription_ready(const standfast_queue *queue
  * @return STANDFAST_OK, whatever became of the command; STANDFAST_ERR_END_OF_STREAM when the queue was closed and
  * everything was read.
  *
+ * The calling thread does the work of the queue: without calls nothing is read, and nothing but the first command is written.
  * Blocks up to timeout_ms.
  */
 standfast_status standfast_queue_next(const standfast_queue *queue,
@@ -819,8 +833,9 @@ standfast_status standfast_queue_cancel(const standfast_queue *queue,
                                         uint64_t tag);
 
 /**
- * A descriptor for poll(): readable while standfast_queue_next() has something to say. Never read it, never close it; it
- * lives until the queue is freed.
+ * A descriptor for poll(): readable while standfast_queue_next() has something to do, which need not be a result yet: it
+ * also reads and writes the queue's links and keeps its deadlines. So whenever it is readable, call it with a time-out of 0
+ * until it has no more results. Never read the descriptor, never close it; it is the same until the queue is freed.
  *
  * @return The descriptor, or -1.
  *

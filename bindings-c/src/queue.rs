@@ -1,5 +1,6 @@
 //! Completion queues: commands that are not waited for. A program submits with a tag of its own and pulls what became of
-//! each, by waiting or when the descriptor becomes readable. The core drives the commands.
+//! each, by waiting or when the descriptor becomes readable. The links are driven by whoever calls: no thread of the library
+//! stands in between.
 
 use std::ffi::{c_char, c_int};
 
@@ -52,7 +53,7 @@ pub unsafe extern "C" fn standfast_queue_send(
     boundary::status(|caller| {
         let queue = handle::find(queue)?;
         let request = Request::new(caller.arguments(argc, argv, argvlen)?)?;
-        queue.submit(request, boundary::command_timeout(timeout_ms)?, tag)
+        queue.submit(request, boundary::command_timeout(timeout_ms)?, tag).map(drop)
     })
 }
 
@@ -105,6 +106,7 @@ pub extern "C" fn standfast_queue_subscription_ready(
 /// @return STANDFAST_OK, whatever became of the command; STANDFAST_ERR_END_OF_STREAM when the queue was closed and
 /// everything was read.
 ///
+/// The calling thread does the work of the queue: without calls nothing is read, and nothing but the first command is written.
 /// Blocks up to timeout_ms.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn standfast_queue_next(
@@ -141,15 +143,16 @@ pub extern "C" fn standfast_queue_cancel(queue: *const standfast_queue, tag: u64
     boundary::status(|_| handle::find(queue)?.cancel(tag).map_or(Ok(()), Err))
 }
 
-/// A descriptor for poll(): readable while standfast_queue_next() has something to say. Never read it, never close it; it
-/// lives until the queue is freed.
+/// A descriptor for poll(): readable while standfast_queue_next() has something to do, which need not be a result yet: it
+/// also reads and writes the queue's links and keeps its deadlines. So whenever it is readable, call it with a time-out of 0
+/// until it has no more results. Never read the descriptor, never close it; it is the same until the queue is freed.
 ///
 /// @return The descriptor, or -1.
 ///
 /// Never blocks.
 #[unsafe(no_mangle)]
 pub extern "C" fn standfast_queue_fd(queue: *const standfast_queue) -> c_int {
-    boundary::value(-1, |_| handle::find(queue)?.bell().descriptor())
+    boundary::value(-1, |_| Ok(handle::find(queue)?.descriptor()))
 }
 
 /// Close a queue: what is under way is given up; results that have arrived can still be read, then standfast_queue_next()

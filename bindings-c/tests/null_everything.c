@@ -68,6 +68,8 @@ static void clients(void) {
     NULL_ARGUMENT(standfast_client_status(NULL, &reply));
     NULL_ARGUMENT(standfast_client_nodes(NULL, NULL));
     NULL_ARGUMENT(standfast_client_nodes(NULL, &reply));
+    NULL_ARGUMENT(standfast_client_doctor(NULL, NULL));
+    NULL_ARGUMENT(standfast_client_doctor(NULL, &reply));
     NULL_ARGUMENT(standfast_client_close(NULL));
     CHECK_OK(standfast_client_free(NULL));
 }
@@ -180,6 +182,7 @@ static void with_client(void) {
     NULL_ARGUMENT(standfast_events_next(client, 0, NULL));
     NULL_ARGUMENT(standfast_client_status(client, NULL));
     NULL_ARGUMENT(standfast_client_nodes(client, NULL));
+    NULL_ARGUMENT(standfast_client_doctor(client, NULL));
     NULL_ARGUMENT(standfast_subscribe(client, NULL, &subscription));
     NULL_ARGUMENT(standfast_queue_open(client, NULL));
     CHECK_OK(standfast_queue_open(client, &queue));

@@ -79,6 +79,11 @@ class Client {
     return this.#session.nodes();
   }
 
+  /** What is wrong with the sentinels and nodes, the worst first. */
+  doctor() {
+    return this.#session.doctor();
+  }
+
   get closed() {
     return this.#session.closed;
   }

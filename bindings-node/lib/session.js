@@ -7,7 +7,6 @@ const { Alive } = require('./alive.js');
 const { StandfastError, failure, rejectLater } = require('./errors.js');
 const { COMMAND, makers, toArguments, toOptions, toSignal, toTimeout } = require('./values.js');
 
-const BATCH = 512;
 const NO_OPTIONS = {};
 
 class Session {
@@ -100,15 +99,12 @@ class Session {
   /** Called from the event loop when something is done, and at most once for many of them. */
   wake() {
     try {
-      let taken;
-      do {
-        taken = this.#native.take(BATCH);
-        for (let at = 0; at < taken.length; at += 3) {
-          const entry = this.#settled(taken[at]);
-          if (taken[at + 1]) entry?.resolve(rejectLater(new StandfastError(taken[at + 2])));
-          else entry?.resolve(taken[at + 2]);
-        }
-      } while (taken.length === 3 * BATCH);
+      const taken = this.#native.take();
+      for (let at = 0; at < taken.length; at += 3) {
+        const entry = this.#settled(taken[at]);
+        if (taken[at + 1]) entry?.resolve(rejectLater(new StandfastError(taken[at + 2])));
+        else entry?.resolve(taken[at + 2]);
+      }
       for (const stream of [...this.#streams]) stream.pump();
     } catch (error) {
       // The native half is broken: whoever waits is told, instead of waiting for ever.
@@ -142,6 +138,12 @@ class Session {
 
   nodes() {
     return this.#native.nodes();
+  }
+
+  async doctor() {
+    const examination = this.#native.examine();
+    await examination.run();
+    return examination.take();
   }
 
   get closed() {

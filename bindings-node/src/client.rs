@@ -9,8 +9,9 @@ use napi::bindgen_prelude::{Array, BufferSlice, Either, Function, Object, Unknow
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status};
 use napi_derive::napi;
-use standfast::{Bell, Client, Completion, Config, Error, ErrorKind, Queue, Request};
+use standfast::{Bell, Client, Completion, Config, Error, ErrorKind, Host, Queue, Request};
 
+use crate::doctor::NativeExamination;
 use crate::errors::{Failure, Makers, describe, guard};
 use crate::subscription::{NativeEvents, NativeSubscription, channels};
 use crate::values::{Bytes, Converter, command_timeout, each_option, wait_timeout};
@@ -66,8 +67,11 @@ pub fn open(
     let wake = waker(&wake)?;
     let (client, queue) = guard(env, &makers, || {
         let client = Client::open(configure(&url, &options)?)?;
-        let queue = Queue::open(&client)?;
-        ring(queue.bell(), &wake);
+        let queue = Queue::open_for(&client, Host::Turns)?;
+        let ready = Arc::clone(&wake);
+        queue.on_ready(move || {
+            let _ = ready.call((), ThreadsafeFunctionCallMode::NonBlocking);
+        })?;
         Ok((client, queue))
     })?;
     Ok(NativeClient { client, queue, makers, wake })
@@ -117,7 +121,10 @@ impl NativeClient {
     ) -> napi::Result<()> {
         guard(env, &self.makers, || {
             let timeout = command_timeout(timeout)?;
-            Ok(self.queue.submit(Request::new(args)?, timeout, tag as u64)?)
+            if self.queue.submit(Request::new(args)?, timeout, tag as u64)? {
+                self.queue.flush();
+            }
+            Ok(())
         })
     }
 
@@ -154,9 +161,14 @@ impl NativeClient {
 
     /// What is done, as one flat list: tag, whether it failed, reply or description of the failure; and so on.
     #[napi(catch_unwind)]
-    pub fn take<'env>(&self, env: &'env Env, max: u32) -> napi::Result<Array<'env>> {
+    pub fn take<'env>(&self, env: &'env Env) -> napi::Result<Array<'env>> {
         guard(env, &self.makers, || {
-            let done = self.queue.take(max as usize);
+            let mut turned = self.queue.turn();
+            let mut done = std::mem::take(&mut turned.completions);
+            while turned.more {
+                turned = self.queue.turn();
+                done.append(&mut turned.completions);
+            }
             let mut list = env.create_array(0)?;
             for Completion { tag, result, .. } in done {
                 let converter = Converter { env, makers: &self.makers, bytes: bytes_of(tag) };
@@ -217,6 +229,12 @@ impl NativeClient {
     #[napi(catch_unwind)]
     pub fn nodes<'env>(&'env self, env: &'env Env) -> napi::Result<Unknown<'env>> {
         guard(env, &self.makers, || Ok(self.converter(env).report(self.client.nodes_tree())?))
+    }
+
+    /// An examination of the deployment, which still is to be run.
+    #[napi(catch_unwind)]
+    pub fn examine(&self) -> NativeExamination {
+        NativeExamination::new(self.client.clone(), Rc::clone(&self.makers))
     }
 
     /// Close. What is pending ends with an error that can still be taken.

@@ -3,6 +3,7 @@
 
 // Those with exports are public, because Node calls them though no Rust does.
 pub mod client;
+pub mod doctor;
 pub mod errors;
 pub mod logs;
 pub mod subscription;

@@ -1,18 +1,17 @@
 //! Commands of one client on one event loop: the Rust half of `standfast/aio/_loop.py`, and with it the only place that knows
 //! futures.
 //!
-//! The loop watches the queue's descriptor and calls [`LoopDriver::ring`] on its own thread. Completions are collected first
-//! and settled afterwards; a future that was cancelled meanwhile is skipped. No thread of the core ever enters the
-//! interpreter.
+//! The loop's own thread drives the links: it watches the queue's descriptor and calls [`LoopDriver::turn`], and what was
+//! collected in one of its turns is written at the end of it by [`Flush`]. Completions are collected first and settled
+//! afterwards; a future that was cancelled meanwhile is skipped. No thread of the core ever enters the interpreter.
 
-use std::collections::HashMap;
 use std::sync::Mutex;
 
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
-use standfast::{Answer, Completion, Error, ErrorKind, Queue};
+use standfast::{Answer, Completion, Error, ErrorKind, Host, Queue};
 
 use crate::client::Client;
 use crate::errors::{OrRaise, boundary, exception};
@@ -20,26 +19,66 @@ use crate::subscription::Subscription;
 use crate::values::{answer, command_timeout, request, wait_timeout};
 use crate::waiting::unpoisoned;
 
-/// How many completions are settled before the loop gets its turn. The descriptor stays readable while there are more.
-const TURN: usize = 512;
-
 /// A queue and the futures that wait for its completions. Belongs to one event loop.
 #[pyclass(frozen, module = "standfast._native")]
 pub(crate) struct LoopDriver {
     queue: Queue,
     create_future: Py<PyAny>,
+    call_soon: Py<PyAny>,
+    flush: Py<Flush>,
     promises: Mutex<Promises>,
 }
 
+/// Writes what was collected. An object of its own, so that the loop does not hold the driver.
+#[pyclass(frozen, module = "standfast._native")]
+pub(crate) struct Flush {
+    queue: Queue,
+}
+
+#[pymethods]
+impl Flush {
+    fn __call__(&self, py: Python<'_>) -> PyResult<()> {
+        boundary(py, || {
+            self.queue.flush();
+            Ok(())
+        })
+    }
+}
+
+/// The futures, found by the tags of their commands: the place in the list, and a count above it, so that the tag of a
+/// promise that is gone is nobody else's.
 #[derive(Default)]
 struct Promises {
-    last_tag: u64,
-    by_tag: HashMap<u64, Promise>,
+    list: Vec<Option<Promise>>,
+    free: Vec<u32>,
+    count: u32,
 }
 
 struct Promise {
+    tag: u64,
     future: Py<PyAny>,
     decode: bool,
+}
+
+impl Promises {
+    fn insert(&mut self, future: Py<PyAny>, decode: bool) -> u64 {
+        self.count = self.count.wrapping_add(1);
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.list.push(None);
+            // More than 2^32 futures never wait at once.
+            self.list.len() as u32 - 1
+        });
+        let tag = u64::from(self.count) << 32 | u64::from(place);
+        self.list[place as usize] = Some(Promise { tag, future, decode });
+        tag
+    }
+
+    fn remove(&mut self, tag: u64) -> Option<Promise> {
+        let place = (tag & u64::from(u32::MAX)) as u32;
+        let promise = self.list.get_mut(place as usize)?.take_if(|promise| promise.tag == tag)?;
+        self.free.push(place);
+        Some(promise)
+    }
 }
 
 impl LoopDriver {
@@ -52,13 +91,7 @@ impl LoopDriver {
         submit: impl FnOnce(u64) -> standfast::Result<()>,
     ) -> PyResult<(u64, Bound<'py, PyAny>)> {
         let future = self.create_future.bind(py).call0()?;
-        let tag = {
-            let mut promises = unpoisoned(&self.promises);
-            promises.last_tag += 1;
-            let tag = promises.last_tag;
-            promises.by_tag.insert(tag, Promise { future: future.clone().unbind(), decode });
-            tag
-        };
+        let tag = unpoisoned(&self.promises).insert(future.clone().unbind(), decode);
         if let Err(error) = submit(tag) {
             drop(self.forget(tag));
             return Err(error).or_raise(py);
@@ -68,35 +101,36 @@ impl LoopDriver {
 
     /// The promise of a tag. It is dropped by the caller, after the lock: dropping a future may run Python code.
     fn forget(&self, tag: u64) -> Option<Promise> {
-        unpoisoned(&self.promises).by_tag.remove(&tag)
+        unpoisoned(&self.promises).remove(tag)
     }
 
-    fn settle_ready(&self, py: Python<'_>) -> PyResult<usize> {
-        let completions = self.queue.take(TURN);
-        let count = completions.len();
-        for Completion { tag, result, .. } in completions {
+    /// Takes a turn, and settles what came of it. `true`: there is more.
+    fn settle_ready(&self, py: Python<'_>) -> PyResult<bool> {
+        let turned = self.queue.turn();
+        for Completion { tag, result, .. } in turned.completions {
             if let Some(promise) = self.forget(tag) {
                 settle(py, &promise, result)?;
             }
         }
-        Ok(count)
+        Ok(turned.more)
     }
 }
 
 #[pymethods]
 impl LoopDriver {
-    /// A driver for a client; `create_future` is the loop's.
+    /// A driver for a client; `create_future` and `call_soon` are the loop's.
     #[new]
-    fn new(py: Python<'_>, client: &Client, create_future: Py<PyAny>) -> PyResult<LoopDriver> {
+    fn new(py: Python<'_>, client: &Client, create_future: Py<PyAny>, call_soon: Py<PyAny>) -> PyResult<LoopDriver> {
         boundary(py, || {
-            let queue = Queue::open(client.core()).or_raise(py)?;
-            Ok(LoopDriver { queue, create_future, promises: Mutex::default() })
+            let queue = Queue::open_for(client.core(), Host::Turns).or_raise(py)?;
+            let flush = Py::new(py, Flush { queue: queue.clone() })?;
+            Ok(LoopDriver { queue, create_future, call_soon, flush, promises: Mutex::default() })
         })
     }
 
-    /// The descriptor to watch: readable while there is something for `ring` to do.
-    fn descriptor(&self, py: Python<'_>) -> PyResult<i32> {
-        boundary(py, || self.queue.bell().descriptor().or_raise(py))
+    /// The descriptor to watch: readable while there is something for `turn` to do.
+    fn descriptor(&self) -> i32 {
+        self.queue.descriptor()
     }
 
     /// Sends a command; the future gets its reply.
@@ -110,7 +144,15 @@ impl LoopDriver {
         boundary(py, || {
             let request = request(args)?;
             let timeout = command_timeout(timeout)?;
-            self.promise(py, decode, |tag| self.queue.submit(request, timeout, tag))
+            let mut flush = false;
+            let submitted = self.promise(py, decode, |tag| {
+                flush = self.queue.submit(request, timeout, tag)?;
+                Ok(())
+            })?;
+            if flush {
+                self.call_soon.bind(py).call1((&self.flush,))?;
+            }
+            Ok(submitted)
         })
     }
 
@@ -142,9 +184,16 @@ impl LoopDriver {
         })
     }
 
-    /// Settles what is complete. Called by the loop while the descriptor is readable.
-    fn ring(&self, py: Python<'_>) -> PyResult<()> {
-        boundary(py, || self.settle_ready(py).map(drop))
+    /// Reads and settles what has come. Called by the loop while the descriptor is readable.
+    fn turn(slf: &Bound<'_, LoopDriver>) -> PyResult<()> {
+        let py = slf.py();
+        boundary(py, || {
+            let driver = slf.get();
+            if driver.settle_ready(py)? {
+                driver.call_soon.bind(py).call1((slf.getattr(intern!(py, "turn"))?,))?;
+            }
+            Ok(())
+        })
     }
 
     /// Ends the driver. With `settle`, every future that still waits gets its result or the error `Closed`; without, when
@@ -152,12 +201,12 @@ impl LoopDriver {
     fn close(&self, py: Python<'_>, settle: bool) -> PyResult<()> {
         boundary(py, || {
             if settle {
-                while self.settle_ready(py)? > 0 {}
+                while self.settle_ready(py)? {}
             }
             self.queue.close();
-            let left = std::mem::take(&mut unpoisoned(&self.promises).by_tag);
+            let left = std::mem::take(&mut unpoisoned(&self.promises).list);
             if settle {
-                for promise in left.values() {
+                for promise in left.iter().flatten() {
                     self::settle(py, promise, Err(Error::new(ErrorKind::Closed, "the client is closed")))?;
                 }
             }
@@ -167,9 +216,10 @@ impl LoopDriver {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.create_future)?;
+        visit.call(&self.call_soon)?;
         // Nobody holds the lock while Python code runs, so this fails only when there is nothing to collect anyway.
         if let Ok(promises) = self.promises.try_lock() {
-            for promise in promises.by_tag.values() {
+            for promise in promises.list.iter().flatten() {
                 visit.call(&promise.future)?;
             }
         }
@@ -177,7 +227,7 @@ impl LoopDriver {
     }
 
     fn __clear__(&self) {
-        drop(std::mem::take(&mut unpoisoned(&self.promises).by_tag));
+        drop(std::mem::take(&mut unpoisoned(&self.promises).list));
     }
 }
 

@@ -10,6 +10,7 @@ use tracing::Instrument;
 use crate::blocking::Blocking;
 use crate::command::{Answer, Replies, Request};
 use crate::config::{Config, ConnectPolicy};
+use crate::doctor::{self, Finding};
 use crate::driver::tokio::{self as tokio_driver, Ticket};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Events};
@@ -200,6 +201,17 @@ impl Client {
     /// [`Client::nodes`] as a report.
     pub fn nodes_tree(&self) -> Tree {
         Tree::List(self.nodes().iter().map(Node::to_tree).collect())
+    }
+
+    /// Look at the sentinels and nodes, and say what is wrong with them or will be when something fails: the worst first, nothing if all is well.
+    /// What can be found stands in `core/docs/doctor.md` and in [`crate::FINDINGS`].
+    ///
+    /// It asks all servers at once on links of its own, changes nothing there, and takes four times `connect_timeout` at the most.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Closed`]. A server that cannot be asked is a finding, no error.
+    pub async fn doctor(&self) -> Result<Vec<Finding>> {
+        doctor::doctor(self.shared()).await
     }
 
     /// A reader of the client's events with a position of its own, from the oldest event that is remembered.

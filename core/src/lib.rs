@@ -12,6 +12,7 @@ mod command;
 mod completion;
 mod config;
 mod counters;
+mod doctor;
 mod driver;
 mod error;
 mod event;
@@ -34,11 +35,12 @@ pub mod blocking;
 pub use bell::{Bell, Interrupt};
 pub use client::{Client, Timeout};
 pub use command::{Answer, Request, Words};
-pub use completion::{Completion, Queue};
+pub use completion::{Completion, Host, Queue, Turned};
 pub use config::{
     Config, ConnectPolicy, Credentials, HostPort, MinorityPolicy, Mode, OptionKind, OptionScope, OptionSpec,
     OptionValue, Options, OverflowPolicy, ProtocolPolicy, Secret, UnavailablePolicy,
 };
+pub use doctor::{FINDINGS, Finding, FindingKind, Severity};
 pub use error::{Cause, Error, ErrorKind, Phase, Result, Retry, Step};
 pub use event::{Event, EventKind, Events};
 pub use log::{LogLevel, LogRecord, Logs};

@@ -168,6 +168,15 @@ namespace Standfast
             return reply.Take().Items.Select(fields => new Node(fields)).ToList();
         }
 
+        /// <summary>Ask every sentinel and node, and say what is wrong with them or will be when something fails: the worst first, nothing if all is well.
+        /// Changes nothing there, and takes four times the option connect_timeout at the most.</summary>
+        public IReadOnlyList<Finding> Doctor()
+        {
+            ReplyHandle reply = null;
+            Wait(native => NativeMethods.standfast_client_doctor(native, out reply));
+            return reply.Take().Items.Select(fields => new Finding(fields)).ToList();
+        }
+
         /// <summary>The next event; null when the time-out passes first.</summary>
         public Event NextEvent(TimeSpan timeout)
         {

@@ -113,6 +113,9 @@ namespace Standfast
         internal static extern int standfast_client_nodes(ClientHandle client, out ReplyHandle nodes);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_client_doctor(ClientHandle client, out ReplyHandle findings);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int standfast_client_close(ClientHandle client);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]

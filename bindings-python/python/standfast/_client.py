@@ -163,6 +163,14 @@ class Client(Commands[TextT]):
         """The nodes that the sentinels report, with what each sentinel thinks of each. Never waits."""
         return self._native.nodes()
 
+    def doctor(self) -> list[dict[str, Any]]:
+        """What is wrong with the sentinels and nodes, or will be when something fails: the worst first, nothing if all is well.
+
+        Each finding has ``id`` (see ``core/docs/doctor.md``), ``severity`` (``error``, ``warning``, ``info``), ``reason``, ``remedy`` and ``details``.
+        It asks every server, changes nothing there, and takes four times ``connect_timeout`` at the most.
+        """
+        return self._native.doctor()
+
     def events(self) -> Events:
         """A reader of the client's events with a position of its own, from the oldest that is remembered."""
         return Events(self._native.events())

@@ -43,8 +43,21 @@ impl Admission {
         Ok(place)
     }
 
+    /// Give back a place that was kept.
+    pub(crate) fn leave(&self, bytes: usize) {
+        self.commands.fetch_sub(1, Ordering::Relaxed);
+        self.bytes.fetch_sub(bytes as u64, Ordering::Relaxed);
+    }
+
     pub(crate) fn commands(&self) -> u64 {
         self.commands.load(Ordering::Relaxed)
+    }
+}
+
+impl Place<'_> {
+    /// Keep the place beyond this value: [`Admission::leave`] gives it back.
+    pub(crate) fn keep(self) {
+        std::mem::forget(self);
     }
 }
 

@@ -79,11 +79,6 @@ impl Ticket {
         self.state.swap(ABANDONED, Ordering::AcqRel)
     }
 
-    /// The caller gives it up; whether it had been sent.
-    pub(crate) fn abandon_was_sent(&self) -> bool {
-        self.abandon() == SENT
-    }
-
     fn is_abandoned(&self) -> bool {
         self.state.load(Ordering::Acquire) == ABANDONED
     }

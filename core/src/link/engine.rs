@@ -142,6 +142,16 @@ impl Engine {
         &self.output[self.written..]
     }
 
+    /// Whether there is something to write.
+    pub(crate) fn has_output(&self) -> bool {
+        self.written < self.output.len()
+    }
+
+    /// How many bytes wait to be written.
+    pub(crate) fn queued(&self) -> usize {
+        self.output.len() - self.written
+    }
+
     /// So many bytes of `output` were taken by the kernel.
     pub(crate) fn wrote(&mut self, count: usize) {
         self.written += count;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import warnings
 from collections.abc import Iterable
 from types import TracebackType
@@ -158,6 +159,14 @@ class Client(Commands[TextT]):
     def nodes(self) -> list[dict[str, Any]]:
         """The nodes that the sentinels report, with what each sentinel thinks of each. Never waits."""
         return self._native.nodes()
+
+    async def doctor(self) -> list[dict[str, Any]]:
+        """What is wrong with the sentinels and nodes, or will be when something fails: the worst first, nothing if all is well.
+
+        Each finding has ``id`` (see ``core/docs/doctor.md``), ``severity`` (``error``, ``warning``, ``info``), ``reason``, ``remedy`` and ``details``.
+        It asks every server on a thread of its own, changes nothing there, and takes four times ``connect_timeout`` at the most.
+        """
+        return await asyncio.to_thread(self._native.doctor)
 
     def events(self) -> Events:
         """A reader of the client's events with a position of its own, from the oldest that is remembered."""

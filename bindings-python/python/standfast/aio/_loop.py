@@ -24,9 +24,9 @@ class Driver:
     def __init__(self, client: _native.Client, loop: Loop) -> None:
         self._loop = loop
         self._pid = os.getpid()
-        self._native = _native.LoopDriver(client, loop.create_future)
+        self._native = _native.LoopDriver(client, loop.create_future, loop.call_soon)
         self._descriptor = self._native.descriptor()
-        loop.add_reader(self._descriptor, self._native.ring)
+        loop.add_reader(self._descriptor, self._native.turn)
 
     async def execute(self, args: tuple[Any, ...], timeout: float | None, decode: bool) -> Any:
         """The reply to a command."""
