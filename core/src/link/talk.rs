@@ -41,12 +41,10 @@ pub(crate) struct Greeting<'a> {
     pub(crate) credentials: &'a Credentials,
     pub(crate) name: &'a str,
     pub(crate) within: Duration,
-    /// Said right behind HELLO, before its answer is known: a subscription, and one question behind it. Whoever cannot be
-    /// greeted with HELLO is not greeted at all then.
-    pub(crate) behind: Option<&'a Behind>,
 }
 
-/// See [`Greeting::behind`]. The requests, with the number of channels of each, and the question.
+/// What is said right behind HELLO, before its answer is known: subscriptions, with the number of channels of each, and one
+/// question behind them. Whoever cannot be greeted with HELLO is not greeted at all then.
 #[derive(Debug, Default)]
 pub(crate) struct Behind {
     pub(crate) subscriptions: Vec<(Vec<u8>, usize)>,
@@ -60,8 +58,18 @@ impl Talk {
         config: &Config,
         greeting: Greeting<'_>,
     ) -> std::result::Result<(Talk, Hello), Cause> {
+        Self::open_with(address, config, greeting, None).await
+    }
+
+    /// The same, and say more in the same breath.
+    pub(crate) async fn open_with(
+        address: &HostPort,
+        config: &Config,
+        greeting: Greeting<'_>,
+        behind: Option<&Behind>,
+    ) -> std::result::Result<(Talk, Hello), Cause> {
         let mut resolved = None;
-        match Self::try_open(address, config, greeting, &mut resolved).await {
+        match Self::try_open(address, config, greeting, behind, &mut resolved).await {
             Ok(open) => Ok(open),
             Err((step, error)) => Err(Cause {
                 address: address.to_string(),
@@ -77,6 +85,7 @@ impl Talk {
         address: &HostPort,
         config: &Config,
         greeting: Greeting<'_>,
+        behind: Option<&Behind>,
         resolved: &mut Option<SocketAddr>,
     ) -> std::result::Result<(Talk, Hello), (Step, Error)> {
         let until = Instant::now() + greeting.within;
@@ -101,7 +110,10 @@ impl Talk {
                     let mut talk = Talk::over(stream, peer, &config.options);
                     let policy = config.options.protocol;
                     let db = if greeting.hop == Hop::Data { config.db } else { 0 };
-                    let hello = talk.greet(&greeting, policy, db, until).await.map_err(|error| (Step::Auth, error))?;
+                    let hello = talk
+                        .greet(&greeting, behind, (policy, db), until)
+                        .await
+                        .map_err(|error| (Step::Auth, error))?;
                     talk.redirects = hello.redirects;
                     return Ok((talk, hello));
                 }
@@ -126,15 +138,15 @@ impl Talk {
     async fn greet(
         &mut self,
         greeting: &Greeting<'_>,
-        policy: ProtocolPolicy,
-        db: u64,
+        behind: Option<&Behind>,
+        (policy, db): (ProtocolPolicy, u64),
         until: Instant,
     ) -> Result<Hello> {
         let mut handshake = Handshake::new(greeting.hop, policy, greeting.credentials, greeting.name, db);
         loop {
             let (request, replies) = handshake.request();
             self.engine.push(0, &request, replies);
-            if let Some(Behind { subscriptions, question }) = greeting.behind {
+            if let Some(Behind { subscriptions, question }) = behind {
                 for (token, (request, channels)) in subscriptions.iter().enumerate() {
                     self.engine.subscribe(token as u64, request, *channels);
                 }
@@ -155,7 +167,7 @@ impl Talk {
                     self.engine.speaks(hello.protocol);
                     return Ok(hello);
                 }
-                None if greeting.behind.is_some() => {
+                None if behind.is_some() => {
                     return Err(Error::new(ErrorKind::Protocol, "the server does not know HELLO"));
                 }
                 None => {}

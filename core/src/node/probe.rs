@@ -56,9 +56,8 @@ impl Prober {
             credentials: &self.config.data,
             name: &self.client_name,
             within: self.config.options.connect_timeout,
-            behind,
         };
-        let (talk, hello) = Talk::open(node, &self.config, greeting).await?;
+        let (talk, hello) = Talk::open_with(node, &self.config, greeting, behind).await?;
         Ok((talk, hello.role))
     }
 

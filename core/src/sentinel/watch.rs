@@ -118,7 +118,6 @@ impl Watch {
             credentials: key.credentials(),
             name: &key.client_name,
             within: key.config.options.sentinel_timeout,
-            behind: None,
         };
         let opening = Talk::open(&key.address, &key.config, greeting);
         tokio::pin!(opening);
