@@ -71,6 +71,7 @@ pub(crate) async fn run(
         };
         if let Some(ear) = ear {
             let registered = shared.links.register("subscriber", &master.node, master.generation, None);
+            shared.link_restored("subscriber", &master);
             let mut link = Link::new(&shared, &master, ear, began.elapsed());
             let error = link.serve(&mut backoff).await;
             drop(registered);
@@ -79,7 +80,8 @@ pub(crate) async fn run(
                 link.left(&prober).await;
                 return;
             }
-            link.interrupted(&error);
+            link.interrupted();
+            shared.link_lost("subscriber", &master, error.kind(), &link.why_lost(&error));
         }
         backoff.wait().await;
         if is_over() {
@@ -415,19 +417,11 @@ impl<'a> Link<'a> {
         announce_all(self.shared, news);
     }
 
-    fn interrupted(&self, error: &Error) {
+    fn interrupted(&self) {
         // A link that fell silent, or was reset, may have lost what was published since it last gave a sign of life.
         let since = if self.ear.talk.closed { self.drained_at } else { self.alive_at };
         self.shared.set_heard_until(since);
         let old_master = self.master.node.clone();
-        self.shared.announce(
-            EventKind::LinkLost,
-            vec![
-                ("master", old_master.to_string().into()),
-                ("link", "subscriber".into()),
-                ("why", self.why_lost(error).into()),
-            ],
-        );
         let interruption = Interruption { since, reason: "link_lost", old_master };
         self.shared.hub.lost(self.master.generation, &interruption);
     }
