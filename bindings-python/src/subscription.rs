@@ -21,7 +21,7 @@ pub(crate) struct Subscription {
     decode: bool,
     /// The name of the last message's channel: most messages come on the same one as the one before. Locked only while the
     /// interpreter is held.
-    last: Mutex<Option<(Arc<[u8]>, Py<PyString>)>>,
+    last: Mutex<Option<(Arc<[u8]>, Py<PyAny>)>>,
 }
 
 impl Subscription {
@@ -38,7 +38,7 @@ impl Subscription {
         }
     }
 
-    fn channel<'py>(&self, py: Python<'py>, channel: &Arc<[u8]>) -> PyResult<Bound<'py, PyString>> {
+    fn channel<'py>(&self, py: Python<'py>, channel: &Arc<[u8]>) -> PyResult<Bound<'py, PyAny>> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((name, made)) = &*last
             && Arc::ptr_eq(name, channel)
