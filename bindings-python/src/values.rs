@@ -23,6 +23,20 @@ pub(crate) fn request(args: &Bound<'_, PyTuple>) -> PyResult<Request> {
     Request::new(encoded).or_raise(py)
 }
 
+/// Several commands, each a tuple of words.
+pub(crate) fn requests(commands: &Bound<'_, PyList>) -> PyResult<Vec<Request>> {
+    commands.iter().map(|words| request(words.cast::<PyTuple>()?)).collect()
+}
+
+/// Several commands as one unit.
+pub(crate) fn unit(commands: &Bound<'_, PyList>, transaction: bool, idempotent: bool) -> PyResult<Request> {
+    let py = commands.py();
+    let commands = requests(commands)?;
+    let unit = if transaction { Request::transaction(commands) } else { Request::pipeline(commands) };
+    let unit = unit.or_raise(py)?;
+    Ok(if idempotent { unit.idempotent() } else { unit })
+}
+
 /// The bytes of an argument: text as UTF-8, numbers as Python prints them. Everything else is refused rather than guessed;
 /// so is `bool`, which Python counts among the numbers and Redis does not.
 pub(crate) fn argument<'a>(arg: &'a Bound<'_, PyAny>, what: impl Fn() -> String) -> PyResult<Cow<'a, [u8]>> {

@@ -7,6 +7,7 @@ use redis::Value;
 
 use super::facts::{self, Blocks, Facts};
 use super::name::Name;
+use super::script::{self, Script};
 use super::shape::{self, Shape};
 use super::unit::{self, Kind, Unit};
 use super::words::header;
@@ -20,6 +21,8 @@ pub struct Request {
     facts: Facts,
     name: Name,
     idempotent: bool,
+    /// It is encoded with the digest of a script.
+    script: Option<Script>,
     /// More than one command.
     unit: Option<Arc<Unit>>,
 }
@@ -44,8 +47,13 @@ impl Request {
 
     /// A command that is encoded already.
     pub(super) fn encoded(bytes: &[u8], args: &[&[u8]]) -> Request {
+        let (bytes, script) = match script::by_digest(args) {
+            Some((bytes, script)) => (bytes.into(), Some(script)),
+            None => (bytes.into(), None),
+        };
         Request {
-            bytes: bytes.into(),
+            bytes,
+            script,
             facts: facts::of(args),
             name: args.first().map(|name| Name::of(name)).unwrap_or_default(),
             idempotent: false,
@@ -85,6 +93,7 @@ impl Request {
             facts,
             name: Name::of(unit.kind.name().as_bytes()),
             idempotent: false,
+            script: None,
             unit: Some(Arc::new(unit)),
         }
     }
@@ -114,6 +123,17 @@ impl Request {
 
     pub(crate) fn unit(&self) -> Option<&Unit> {
         self.unit.as_deref()
+    }
+
+    /// The same command with its script as a whole, if it was encoded with a digest.
+    pub(crate) fn whole(&self) -> Option<Request> {
+        let script = self.script.as_ref()?;
+        Some(Request { bytes: script.whole(&self.bytes).into(), script: None, ..self.clone() })
+    }
+
+    /// What is to be sent instead of it after this reply.
+    pub(super) fn instead(&self, reply: &Value) -> Option<Request> {
+        if script::is_unknown(reply) { self.whole() } else { None }
     }
 
     /// What its caller is answered.

@@ -2,6 +2,7 @@
 
 pub(crate) mod admission;
 pub(crate) mod doubt;
+pub(crate) mod exclusive;
 pub(crate) mod gate;
 pub(crate) mod hosted;
 pub(crate) mod lane;
