@@ -12,6 +12,7 @@ mod command;
 mod completion;
 mod config;
 mod counters;
+mod drain;
 mod driver;
 mod error;
 mod event;
