@@ -194,6 +194,26 @@ pub unsafe extern "C" fn standfast_client_nodes(
     })
 }
 
+/// Ask every sentinel and every node, and say what is wrong with them or will be when something fails. Changes nothing there.
+///
+/// @param findings  Receives an array of maps, the worst first, empty if all is well: "id" (all of them are in
+///                  core/docs/doctor.md), "severity" ("error", "warning" or "info"), "reason" and "remedy" (a sentence each) and
+///                  "details" (a map whose names depend on the finding). Free with standfast_reply_free().
+/// @return STANDFAST_OK, also where servers cannot be asked: those are findings.
+///
+/// Threads: any. Waits, four times `connect_timeout` at the most.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn standfast_client_doctor(
+    client: *const standfast_client,
+    findings: *mut *mut standfast_reply,
+) -> standfast_status {
+    boundary::status(|caller| {
+        let out = caller.out(findings, std::ptr::null_mut(), "findings")?;
+        out.set(reply::insert(handle::find(client)?.blocking().doctor_tree(None)?.into_value())?);
+        Ok(())
+    })
+}
+
 /// End a client in order: new commands are refused with STANDFAST_ERR_CLOSED, those that were accepted are finished, then it
 /// is closed as by standfast_client_close(). Commands of a queue are finished by the thread of the queue: a program with one
 /// thread uses standfast_queue_drain().

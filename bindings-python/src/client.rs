@@ -95,6 +95,10 @@ impl Client {
         boundary(py, || report(py, self.inner.nodes_tree()))
     }
 
+    fn doctor<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        boundary(py, || report(py, wait(py, |interrupt| self.inner.blocking().doctor_tree(interrupt))?))
+    }
+
     /// The next event of the client's own position.
     fn next_event<'py>(
         &self,

@@ -59,6 +59,17 @@ def test_status_names_the_master_and_the_sentinels(client: Connected, lab: Lab) 
     assert isinstance(status["counters"], dict)
 
 
+def test_the_doctor_finds_that_all_runs_on_one_machine(client: Connected, lab: Lab) -> None:
+    found = {finding["id"]: finding for finding in client.doctor()}
+    one = found["sentinels_on_one_host"]
+    assert set(one) == {"id", "severity", "reason", "remedy", "details"}
+    assert one["severity"] == "warning" and "127.0.0.1" in one["reason"]
+    assert one["details"] == {"host": "127.0.0.1", "there": len(lab.sentinels), "sentinels": len(lab.sentinels)}
+    client.close()
+    with pytest.raises(standfast.UsageError):
+        client.doctor()
+
+
 def test_nodes_are_those_that_the_sentinels_report(client: Connected, lab: Lab) -> None:
     # Each sentinel's list arrives in its own time.
     deadline = time.monotonic() + 10

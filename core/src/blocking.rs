@@ -9,9 +9,11 @@ use crate::bell::Interrupt;
 use crate::client::{Client, Timeout};
 use crate::command::{Answer, Replies, Request};
 use crate::config::{Config, ConnectPolicy};
+use crate::doctor::{self, Finding};
 use crate::driver::waiting;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
+use crate::tree::Tree;
 
 /// Make a client and wait for its first master, up to `connect_deadline`; with `connect=background`, do not wait.
 ///
@@ -94,6 +96,22 @@ impl Blocking<'_> {
             Value::Int(receivers) => Ok(receivers),
             _ => Err(Error::new(ErrorKind::Protocol, "the answer to PUBLISH is not a number")),
         }
+    }
+
+    /// What is wrong with the deployment: see [`Client::doctor`].
+    ///
+    /// # Errors
+    /// As [`Client::doctor`], and [`ErrorKind::Cancelled`] when interrupted.
+    pub fn doctor(&self, interrupt: Interrupt<'_>) -> Result<Vec<Finding>> {
+        doctor::doctor_blocking(self.client.shared(), interrupt)
+    }
+
+    /// [`Blocking::doctor`] as a report.
+    ///
+    /// # Errors
+    /// As [`Blocking::doctor`].
+    pub fn doctor_tree(&self, interrupt: Interrupt<'_>) -> Result<Tree> {
+        Ok(doctor::tree(&self.doctor(interrupt)?))
     }
 
     /// The next event for the client's own reader; `None` when the timeout passes first. A timeout of `None` waits for ever.

@@ -10,9 +10,13 @@ use tracing::Instrument;
 use crate::blocking::Blocking;
 use crate::command::{Answer, Replies, Request};
 use crate::config::{Config, ConnectPolicy};
+use crate::doctor::{self, Finding};
 use crate::driver::tokio::{self as tokio_driver, Ticket};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Events};
+use crate::lock::Lock;
+use crate::node::handle::NodeHandle;
+use crate::scan::{Scan, ScanOptions};
 use crate::shared::{CLOSE_LIMIT, Shared};
 use crate::status::{ClientState, Node, Status};
 use crate::subscription::{Channels, Subscription};
@@ -187,6 +191,28 @@ impl Client {
         Subscription::open(&self.handle, channels)
     }
 
+    /// A lock: a key that holds the token of its owner for a time. Nothing is taken yet.
+    ///
+    /// Without a token the lock gets one that nobody else has. `automatic`: while it is held and its handle exists, it is
+    /// extended every third of its time.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] for an empty key or token, or a time below 1 ms; [`ErrorKind::Forked`].
+    pub fn lock(&self, key: impl AsRef<[u8]>, token: Option<&[u8]>, ttl: Duration, automatic: bool) -> Result<Lock> {
+        Lock::new(&self.handle, key.as_ref(), token, ttl, automatic)
+    }
+
+    /// Scan keys, or what is in one key: on a healthy replica, or on the master where there is none.
+    ///
+    /// What was there from the beginning to the end is given; what came or went in between may be. Without
+    /// [`ScanOptions::restarting`] something may be given twice, as SCAN does.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`], [`ErrorKind::Forked`]. Nothing is asked yet.
+    pub fn scan(&self, options: ScanOptions) -> Result<Scan> {
+        Scan::new(&self.handle, options)
+    }
+
     /// What the client knows at this moment. Never blocks.
     pub fn status(&self) -> Status {
         self.shared().status()
@@ -197,9 +223,36 @@ impl Client {
         self.shared().known(|known| known.nodes())
     }
 
+    /// One of these nodes, to be asked itself whatever its role is.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] when it is no address, or no node that [`Client::nodes`] reports.
+    pub fn node(&self, address: &str) -> Result<NodeHandle> {
+        NodeHandle::node(&self.handle, address)
+    }
+
+    /// One of the sentinels of [`Client::status`], to be asked itself.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] when it is no address, or no sentinel that this client knows.
+    pub fn sentinel(&self, address: &str) -> Result<NodeHandle> {
+        NodeHandle::sentinel(&self.handle, address)
+    }
+
     /// [`Client::nodes`] as a report.
     pub fn nodes_tree(&self) -> Tree {
         Tree::List(self.nodes().iter().map(Node::to_tree).collect())
+    }
+
+    /// Look at the sentinels and nodes, and say what is wrong with them or will be when something fails: the worst first, nothing if all is well.
+    /// What can be found stands in `core/docs/doctor.md` and in [`crate::FINDINGS`].
+    ///
+    /// It asks all servers at once on links of its own, changes nothing there, and takes four times `connect_timeout` at the most.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Closed`]. A server that cannot be asked is a finding, no error.
+    pub async fn doctor(&self) -> Result<Vec<Finding>> {
+        doctor::doctor(self.shared()).await
     }
 
     /// A reader of the client's events with a position of its own, from the oldest event that is remembered.

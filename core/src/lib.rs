@@ -12,14 +12,18 @@ mod command;
 mod completion;
 mod config;
 mod counters;
+mod doctor;
 mod drain;
 mod driver;
+mod errand;
 mod error;
 mod event;
 mod known;
 mod link;
+mod lock;
 mod log;
 mod node;
+mod scan;
 mod sentinel;
 mod shared;
 mod status;
@@ -31,6 +35,9 @@ mod tree;
 mod unit;
 
 pub mod blocking;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod internals;
 
 pub use bell::{Bell, Interrupt};
 pub use client::{Client, Timeout};
@@ -40,11 +47,16 @@ pub use config::{
     Config, ConnectPolicy, Credentials, HostPort, MinorityPolicy, Mode, OptionKind, OptionScope, OptionSpec,
     OptionValue, Options, OverflowPolicy, ProtocolPolicy, Secret, UnavailablePolicy,
 };
+pub use doctor::{FINDINGS, Finding, FindingKind, Severity};
+pub use errand::Errand;
 pub use error::{Cause, Error, ErrorKind, Phase, Result, Retry, Step};
 pub use event::{Event, EventKind, Events};
+pub use lock::{Fence, Lock, LockCall, LockChange, LockState};
 pub use log::{LogLevel, LogRecord, Logs};
+pub use node::handle::NodeHandle;
 pub use redis::Value;
-pub use status::{ClientState, LinkStatus, Node, Opinion, SentinelStatus, Status};
+pub use scan::{NodeChange, Scan, ScanItem, ScanOptions, batch_value};
+pub use status::{ClientState, LinkStatus, Node, Opinion, SentinelStatus, Status, WriteProbe};
 pub use subscription::{Channels, Dropped, Gap, Item, Message, Subscription};
 pub use tree::{Tree, unix_micros};
 pub use unit::Unit;

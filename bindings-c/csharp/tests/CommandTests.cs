@@ -135,6 +135,18 @@ internal static class CommandTests
         }
     }
 
+    public static void DoctorFindsThatAllRunsOnOneMachine(Lab lab)
+    {
+        using (var client = Client.Connect(lab.Url))
+        {
+            var found = client.Doctor();
+            var one = found.Single(finding => finding.Id == "sentinels_on_one_host");
+            Check.Equal("warning", one.Severity);
+            Check.Equal(lab.Sentinels.Count, (int)one.Details["there"].AsInt64());
+            Check.True(one.Reason.Contains("127.0.0.1") && one.Remedy.Length > 10, one.Reason + one.Remedy);
+        }
+    }
+
     public static void ClosedClientSaysSoEverywhere(Lab lab)
     {
         var client = Client.Connect(lab.Url);

@@ -134,8 +134,8 @@ fn more_than_max_pending_is_refused_at_once() {
     let client = Client::open(Config::from_url(&format!("redis://{}?max_pending=5", nowhere())).unwrap()).unwrap();
     let queue = Queue::open(&client).unwrap();
     let submit = |tag| queue.submit(Request::new(["PING"]).unwrap(), Timeout::After(Duration::from_secs(1)), tag);
-    (0..5).for_each(|tag| drop(submit(tag).unwrap()));
+    (0..5).for_each(|tag| _ = submit(tag).unwrap());
     (5..10).for_each(|tag| assert_eq!(submit(tag).unwrap_err().kind(), ErrorKind::QueueFull));
-    let mut next = || queue.next_blocking(Some(LIMIT), None).unwrap().unwrap().result.unwrap_err().kind();
+    let next = || queue.next_blocking(Some(LIMIT), None).unwrap().unwrap().result.unwrap_err().kind();
     (0..5).for_each(|_| assert_eq!(next(), ErrorKind::Timeout));
 }

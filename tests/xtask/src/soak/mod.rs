@@ -5,6 +5,7 @@
 
 mod counted;
 mod failover;
+mod fuzz;
 mod plan;
 mod resources;
 mod state;
@@ -31,9 +32,13 @@ pub(crate) struct SoakArgs {
     /// failover: how many failovers of mixed kinds.
     #[arg(long, default_value_t = 1000)]
     count: usize,
-    /// failover: 3 planned, 2 kill -9 and 2 SIGSTOP, as `cargo xtask test` does it: nothing is resumed, and nothing is kept but evidence.
+    /// As `cargo xtask test` does it: nothing is resumed, and nothing is kept but evidence. failover: 3 planned, 2 kill -9 and 2 SIGSTOP; fuzz: a few
+    /// seconds each.
     #[arg(long)]
     brief: bool,
+    /// fuzz: how long each target is run.
+    #[arg(long, default_value_t = 10)]
+    minutes: u64,
     /// topology: how many generated histories.
     #[arg(long, default_value_t = 5_000_000)]
     histories: u64,
@@ -58,11 +63,39 @@ struct Soak {
 /// The tests of the normal run that have a full count.
 const COUNTED: &[Counted] = &[
     Counted {
+        name: "locks",
+        about: "failovers (planned, kill -9, SIGSTOP) with eight holders of locks each, who must all be told",
+        total: 60,
+        round: 6,
+        test: Test::Rust { file: "locks", filter: "every_holder_is_told" },
+    },
+    Counted {
+        name: "fences",
+        about: "failovers while three threads take and release one lock: no fence may go backwards",
+        total: 30,
+        round: 3,
+        test: Test::Rust { file: "locks", filter: "fences_never_go_backwards" },
+    },
+    Counted {
+        name: "scans",
+        about: "scans whose node is killed: nothing twice, nothing left out",
+        total: 60,
+        round: 6,
+        test: Test::Rust { file: "scans", filter: "gives_nothing_twice" },
+    },
+    Counted {
         name: "cuts",
         about: "passes over all bytes of a write and its reply, the link ending at each of them",
         total: 250,
         round: 25,
         test: Test::Rust { file: "cuts", filter: "a_write_that_is_cut_off" },
+    },
+    Counted {
+        name: "black-hole",
+        about: "seconds of 20 000 calls each to a master that swallows everything: memory, and the first call afterwards",
+        total: 60,
+        round: 60,
+        test: Test::Rust { file: "queues", filter: "a_black_holed_master" },
     },
     Counted {
         name: "python-exits",
@@ -82,11 +115,12 @@ const COUNTED: &[Counted] = &[
 
 const ALL: &[Soak] = &[
     Soak { name: "topology", about: "generated histories of what sentinels and nodes say", run: topology::run },
+    Soak { name: "fuzz", about: "made-up replies, links, commands and URLs", run: fuzz::run },
     Soak { name: "failover", about: "failovers of mixed kinds against one client under load", run: failover::run },
 ];
 
 /// What every soak needs.
-pub(crate) const NEEDS: [Need; 3] = [Need::Redis, Need::Python, Need::Node];
+pub(crate) const NEEDS: [Need; 4] = [Need::Redis, Need::Python, Need::Node, Need::CTests];
 
 pub(crate) fn run(repo: &Repo, args: &SoakArgs) -> Result<ExitCode> {
     let is_meant = |name: &str| args.name.as_ref().is_none_or(|meant| meant == name);

@@ -35,7 +35,7 @@ pub(super) fn build(repo: &Repo) -> Step {
 }
 
 /// `Standfast.Testing.dll`: the test kit, which needs nothing of the client.
-fn build_kit(repo: &Repo) -> Step {
+pub(super) fn build_kit(repo: &Repo) -> Step {
     let mut mcs = compiler(repo);
     mcs.args(["-target:library", &out(repo, "Standfast.Testing.dll")]).args(sources(&repo.path(KIT)));
     Step::build("build-csharp-kit", vec![mcs])

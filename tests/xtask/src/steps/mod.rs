@@ -88,7 +88,14 @@ pub(crate) fn of(repo: &Repo, area: Area) -> Vec<Step> {
 
 /// Every library and extension, and nothing more.
 fn build_all(repo: &Repo) -> Vec<Step> {
-    vec![build_lab(repo), c::build(repo), csharp::build(repo), python::build(repo), node::build(repo)]
+    vec![
+        build_lab(repo),
+        c::build(repo),
+        csharp::build(repo),
+        csharp::build_kit(repo),
+        python::build(repo),
+        node::build(repo),
+    ]
 }
 
 /// What builds the Python package, and what builds the Node package.
