@@ -1,6 +1,6 @@
 // The public API's types, written by hand (the options by `cargo xtask codegen`) and checked by test/types.test-d.ts.
 /// <reference types="node" />
-import type { Commands } from './commands';
+import type { Commands, Text } from './commands';
 
 export type { Commands, Integer, Many, Numeric, Pairs, Text } from './commands';
 
@@ -104,6 +104,12 @@ export interface ConnectOptions {
   maxReplyBytes?: number;
   /** The deepest nesting of a reply that is accepted. Default: 128. */
   maxReplyDepth?: number;
+  /** How often a write is tried to see whether writing works; `off` for never. Default: off. Milliseconds, or text such as '5s'. */
+  writeProbeInterval?: number | string;
+  /** The hash that the write probe sets a field of; without one, a key with the names of host and client. */
+  writeProbeKey?: string;
+  /** How long a write probe may take; `off` for as long as a heartbeat. Default: off. Milliseconds, or text such as '5s'. */
+  writeProbeTimeout?: number | string;
   /** The name that servers show in CLIENT LIST. Default: standfast:<lang>:<version>. */
   clientName?: string;
   /** Which hops are encrypted. Default: none. Reserved: this version takes the default only. */
@@ -116,12 +122,6 @@ export interface ConnectOptions {
   readFrom?: 'master' | 'replica' | 'any';
   /** How many replicas must have a write before it counts as done. Default: none. Reserved: this version takes the default only. */
   durability?: string;
-  /** How often a write is tried to see whether writing works. Default: off. Reserved: this version takes the default only. Milliseconds, or text such as '5s'. */
-  writeProbeInterval?: number | string;
-  /** The key that the write probe sets. Reserved: this version takes the default only. */
-  writeProbeKey?: string;
-  /** How long a write probe may take. Default: off. Reserved: this version takes the default only. Milliseconds, or text such as '5s'. */
-  writeProbeTimeout?: number | string;
   /** A subscription that is silent for so long is made anew. Default: off. Reserved: this version takes the default only. Milliseconds, or text such as '5s'. */
   maxSilence?: number | string;
   /** How often a message of our own proves that a subscription works. Default: off. Reserved: this version takes the default only. Milliseconds, or text such as '5s'. */
@@ -205,6 +205,97 @@ export class Subscription<Text = string> implements AsyncIterable<Message<Text>>
   /** End it. What is queued can still be read. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** What a lock can be told when it is made. */
+export interface LockOptions {
+  /** Milliseconds after which it ends unless it is extended. */
+  ttl: number;
+  /** Who the owner is; without one, nobody else has the same. */
+  token?: Argument;
+  /** Extend it every third of `ttl` while it is held and this object exists. */
+  extend?: boolean;
+}
+
+/** `uncertain`: the master was lost or replaced since; extending it tells. */
+export type LockState = 'free' | 'held' | 'uncertain' | 'lost';
+
+export interface LockChange {
+  state: LockState;
+  why: string;
+}
+
+/**
+ * A key that holds the token of its owner for a time. A holder is told of a failover before the lock's time ends; that there is only
+ * one holder at every moment nobody can promise over asynchronous replication.
+ */
+export class Lock {
+  private constructor();
+  /** Take it; while somebody else has it, try again for `wait` milliseconds. `false`: somebody else has it. */
+  take(wait?: number, options?: WaitOptions): Promise<boolean>;
+  /** The same, but rejected with LockNotHeld: `await using held = await client.lock('job', { ttl: 10_000 }).acquire()`. */
+  acquire(wait?: number, options?: WaitOptions): Promise<this>;
+  /** Make it last as long as it was made for, or `ttl` milliseconds, from now on. Rejected with LockNotHeld when it is not ours. */
+  extend(ttl?: number, options?: WaitOptions): Promise<void>;
+  /** Give it back. Rejected with LockNotHeld when it is not ours. */
+  release(options?: WaitOptions): Promise<void>;
+  /** The token of whoever has it. */
+  query(options?: WaitOptions): Promise<string | null>;
+  readonly state: LockState;
+  /** Milliseconds that it lasts if nobody extends it; 0 when it is not held. */
+  readonly timeLeft: number;
+  /** Of the last taking, greater than those of every taking before it, the epoch first; `null` before the first. */
+  readonly fence: { epoch: number; counter: number } | null;
+  readonly key: string;
+  readonly token: string;
+  /** The next change of state; `undefined` when the time-out (milliseconds; 0 looks only) passes first. */
+  nextChange(timeout?: number, options?: WaitOptions): Promise<LockChange | undefined>;
+  /** Releases it, if it is held. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** How to scan. */
+export interface ScanOptions<B extends boolean = boolean> {
+  /** Only what matches this pattern. */
+  match?: Argument;
+  /** How much work the server does in one step; 10 if it is not given. */
+  count?: number;
+  /** Only keys of this type, such as `hash`. */
+  type?: string;
+  /** On the master, not on a replica. */
+  master?: boolean;
+  /** When the node changes, begin again on another one and give nothing twice; otherwise the scan is rejected with Disconnected. */
+  restart?: boolean;
+  /** Strings become Buffers. */
+  buffers?: B;
+  signal?: AbortSignal;
+}
+
+/** The node under a scan changed; it begins again, without what it has given already. */
+export class NodeChanged {
+  private constructor();
+  readonly oldNode: string;
+  readonly newNode: string;
+}
+
+/** A scan under way, on one node: a healthy replica, or the master where there is none. */
+export class Scan<T> implements AsyncIterable<T> {
+  private constructor();
+  /** Everything that the scan has to say. */
+  items(): AsyncIterableIterator<T | NodeChanged>;
+  [Symbol.asyncIterator](): AsyncIterableIterator<T>;
+}
+
+/** One node or sentinel, asked itself whatever its role is. */
+export class NodeClient {
+  private constructor();
+  /** A command for this node. What may write data is refused: that goes through the client. */
+  execute(...args: Argument[]): Promise<Reply>;
+  /** The same, with options. */
+  command(args: readonly Argument[], options?: CommandOptions): Promise<Reply<string | Buffer>>;
+  readonly address: string;
+  /** What it said when it was connected to last. */
+  readonly role: 'master' | 'replica' | 'sentinel' | 'unknown';
 }
 
 export type EventKind =
@@ -334,6 +425,15 @@ export interface Status {
   links: { kind: string; address: string; generation: number }[];
   /** What is believed when fewer than a majority of the known sentinels answer: the option of this name. */
   minority: string;
+  /** The result of the last write probe; null unless writes are probed. */
+  writeProbe: {
+    at: number;
+    master: string;
+    ok: boolean;
+    duration: number;
+    error: string | null;
+    why: string | null;
+  } | null;
   pending: number;
   counters: Counters;
 }
@@ -365,6 +465,20 @@ export class Client {
   subscribe(channels: Argument | readonly Argument[], options?: SubscribeOptions<false>): Subscription;
   psubscribe(patterns: Argument | readonly Argument[], options: SubscribeOptions & { buffers: true }): Subscription<Buffer>;
   psubscribe(patterns: Argument | readonly Argument[], options?: SubscribeOptions<false>): Subscription;
+  /** A lock. Nothing is taken yet. */
+  lock(key: Argument, options: LockOptions): Lock;
+  /** The keys, as a stream, from a healthy replica, or from the master where there is none. */
+  scanIter<B extends boolean = false>(options?: ScanOptions<B>): Scan<Text<B>>;
+  /** The fields of a hash, with their values. */
+  hscanIter<B extends boolean = false>(key: Argument, options?: ScanOptions<B>): Scan<[Text<B>, Text<B>]>;
+  /** The members of a set. */
+  sscanIter<B extends boolean = false>(key: Argument, options?: ScanOptions<B>): Scan<Text<B>>;
+  /** The members of a sorted set, with their scores. */
+  zscanIter<B extends boolean = false>(key: Argument, options?: ScanOptions<B>): Scan<[Text<B>, number]>;
+  /** One of the nodes of `nodes()`, to be asked itself. Throws InvalidArgument when no sentinel reports it. */
+  node(address: string): NodeClient;
+  /** One of the sentinels of `status()`, to be asked itself. */
+  sentinel(address: string): NodeClient;
   /** From the oldest event that is remembered to `closed`. Waiting for events does not keep the process alive. */
   events(): AsyncIterableIterator<ClientEvent>;
   status(): Status;

@@ -61,6 +61,30 @@ export class NativeSubscription {
   close(): void;
 }
 
+export class NativeLock {
+  status(): { state: string; timeLeft: number; fenceEpoch: number | null; fenceCounter: number | null; key: string; token: string };
+  take(max: number): { state: string; why: string }[];
+}
+
+export class NativeScan {}
+
+export class NativeNode {
+  status(): { address: string; role: string };
+}
+
+export function lock(
+  client: NativeClient, key: string | Uint8Array, token: string | Uint8Array | undefined, ttl: number, automatic: boolean,
+): NativeLock;
+export function submitLock(
+  client: NativeClient, lock: NativeLock, what: string, milliseconds: number | undefined, tag: number,
+): void;
+export function scan(client: NativeClient, words: (string | Uint8Array)[]): NativeScan;
+export function submitScan(client: NativeClient, scan: NativeScan, tag: number): void;
+export function node(client: NativeClient, address: string, sentinel: boolean): NativeNode;
+export function submitNode(
+  client: NativeClient, node: NativeNode, args: (string | Uint8Array)[], timeout: number | undefined, tag: number,
+): void;
+
 export class NativeEvents {
   take(max: number): ClientEvent[];
 }

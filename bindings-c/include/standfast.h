@@ -129,9 +129,19 @@ typedef struct standfast_client standfast_client;
 typedef struct standfast_error standfast_error;
 
 /**
+ * A lock with one owner.
+ */
+typedef struct standfast_lock standfast_lock;
+
+/**
  * A reader of the log records of this process.
  */
 typedef struct standfast_logs standfast_logs;
+
+/**
+ * One node or sentinel, asked itself.
+ */
+typedef struct standfast_node standfast_node;
 
 /**
  * What to connect to, and how.
@@ -147,6 +157,11 @@ typedef struct standfast_queue standfast_queue;
  * A reply, or an element of one. Elements belong to the reply and are freed with it.
  */
 typedef struct standfast_reply standfast_reply;
+
+/**
+ * A scan under way.
+ */
+typedef struct standfast_scan standfast_scan;
 
 /**
  * A subscription.
@@ -857,6 +872,212 @@ standfast_status standfast_queue_close(const standfast_queue *queue);
  * Threads: any, also while another thread waits on it.
  */
 standfast_status standfast_queue_free(standfast_queue *queue);
+
+/**
+ * A lock: a key that holds the token of its owner for a time. Nothing is taken yet.
+ *
+ * No lock over asynchronous replication is perfect: after a failover the new master may give it to somebody else. What is
+ * promised is that the holder is told: see standfast_lock_next().
+ *
+ * @param key_length    Bytes, or STANDFAST_TERMINATED.
+ * @param token         Who the owner is. (NULL, 0): one that nobody else has.
+ * @param token_length  Bytes, or STANDFAST_TERMINATED.
+ * @param ttl_ms        Milliseconds after which it ends unless it is extended.
+ * @param automatic     Not 0: while it is held it is extended every third of ttl_ms, until it is freed.
+ * @param out           Receives the lock. Free with standfast_lock_free().
+ *
+ * Threads: any. Never blocks.
+ */
+standfast_status standfast_lock_open(const standfast_client *client,
+                                     const void *key,
+                                     size_t key_length,
+                                     const void *token,
+                                     size_t token_length,
+                                     int64_t ttl_ms,
+                                     int automatic,
+                                     standfast_lock **out);
+
+/**
+ * Take a lock. After a failover this waits until the sentinels have confirmed the new master.
+ *
+ * @param wait_ms  While somebody else has it, it is tried again for so long: 0 = once, STANDFAST_FOREVER = no limit.
+ * @param taken    Receives 1 when it was taken, 0 when somebody else has it.
+ * @return STANDFAST_OK; those of any command. After STANDFAST_ERR_MAYBE_EXECUTED it may be taken: taking it again tells.
+ *
+ * Threads: any. Blocks up to wait_ms and the option "command_timeout".
+ */
+standfast_status standfast_lock_take(const standfast_lock *lock,
+                                     int64_t wait_ms,
+                                     int *taken);
+
+/**
+ * Make a lock last so long from now on.
+ *
+ * @param ttl_ms  Milliseconds, or STANDFAST_DEFAULT_TIMEOUT for as long as it was made for.
+ * @return STANDFAST_OK; STANDFAST_ERR_LOCK_NOT_HELD when the master says that it is not this owner's.
+ *
+ * Threads: any. Blocks up to the option "command_timeout".
+ */
+standfast_status standfast_lock_extend(const standfast_lock *lock, int64_t ttl_ms);
+
+/**
+ * Give a lock back.
+ *
+ * @return STANDFAST_OK; STANDFAST_ERR_LOCK_NOT_HELD when the master says that it is not this owner's.
+ *
+ * Threads: any. Blocks up to the option "command_timeout".
+ */
+standfast_status standfast_lock_release(const standfast_lock *lock);
+
+/**
+ * The token of whoever has the lock, as the master says.
+ *
+ * @param token  Receives a string, or nil when nobody has it. Free with standfast_reply_free().
+ *
+ * Threads: any. Blocks up to the option "command_timeout".
+ */
+standfast_status standfast_lock_query(const standfast_lock *lock, standfast_reply **token);
+
+/**
+ * What is known of a lock without asking.
+ *
+ * @param status  Receives a map with "state" ("free", "held", "uncertain" after the master was lost or replaced, "lost"),
+ *                "time_left" (microseconds), "fence_epoch" and "fence_counter" (of the last taking, greater than those of
+ *                every taking before it, the epoch first; nil before the first), "key" and "token". Free with
+ *                standfast_reply_free().
+ *
+ * Threads: any. Never blocks.
+ */
+standfast_status standfast_lock_get(const standfast_lock *lock,
+                                    standfast_reply **status);
+
+/**
+ * The next change of a lock's state. "uncertain" comes when the master was lost or replaced while the lock was held, before its
+ * time ends and within a second of any sentinel's being reachable; "lost" when somebody else has it, or its time has ended.
+ *
+ * @param timeout_ms  0 = look only, STANDFAST_FOREVER = no limit.
+ * @param change      Receives a map with "state" and "why"; NULL, with STANDFAST_OK, when the time-out passed first. Free
+ *                    with standfast_reply_free().
+ * @return STANDFAST_OK; STANDFAST_ERR_CLOSED.
+ *
+ * Threads: any. Blocks up to timeout_ms.
+ */
+standfast_status standfast_lock_next(const standfast_lock *lock,
+                                     int64_t timeout_ms,
+                                     standfast_reply **change);
+
+/**
+ * A descriptor for poll(): readable while standfast_lock_next() has something to say. Never read it, never close it; it lives
+ * until the lock is freed.
+ *
+ * @return The descriptor, or -1.
+ *
+ * Threads: any. Never blocks.
+ */
+int standfast_lock_fd(const standfast_lock *lock);
+
+/**
+ * Free a lock: it is not extended any more, and not released; its time ends it. NULL is ignored.
+ *
+ * Threads: any.
+ */
+standfast_status standfast_lock_free(standfast_lock *lock);
+
+/**
+ * Scan the keys of a node, or what is in one key, from a healthy replica, or from the master where there is none.
+ *
+ * What is there from the beginning to the end is given; what comes or goes meanwhile may be.
+ *
+ * @param argc     How many words.
+ * @param argv     "SCAN", or "HSCAN", "SSCAN" or "ZSCAN" and the key; then, in any order, "MATCH" and a pattern, "COUNT" and a
+ *                 number, "TYPE" and a type, "MASTER" (not on a replica), "RESTART" (when the node changes, begin again on
+ *                 another one and give nothing twice, at the cost of remembering what was given).
+ * @param argvlen  Their lengths; NULL when each word ends at its first NUL.
+ * @param out      Receives the scan. Free with standfast_scan_free().
+ *
+ * Threads: any. Never blocks.
+ */
+standfast_status standfast_scan_open(const standfast_client *client,
+                                     size_t argc,
+                                     const char *const *argv,
+                                     const size_t *argvlen,
+                                     standfast_scan **out);
+
+/**
+ * What the next step of a scan brings.
+ *
+ * @param items  Receives an array of at least one of: strings (keys, members), arrays of two (field and value, member and
+ *               score), and, of a scan with RESTART, maps with "old_node" and "new_node" where the node changed. Free with
+ *               standfast_reply_free().
+ * @return STANDFAST_OK; STANDFAST_ERR_END_OF_STREAM at the end; STANDFAST_ERR_DISCONNECTED when the node changed, so that the
+ * cursor is void and the scan has ended; STANDFAST_ERR_TIMEOUT when no node answered, after which the next call goes on.
+ *
+ * Threads: any; one step at a time. Blocks up to the option "command_timeout".
+ */
+standfast_status standfast_scan_next(const standfast_scan *scan,
+                                     standfast_reply **items);
+
+/**
+ * Free a scan, wherever it is. NULL is ignored.
+ *
+ * Threads: any.
+ */
+standfast_status standfast_scan_free(standfast_scan *scan);
+
+/**
+ * One of the nodes that standfast_client_nodes() reports, to be asked itself whatever its role is.
+ *
+ * @param address  Host and port, such as "10.0.0.1:6379".
+ * @param out      Receives the node. Free with standfast_node_free().
+ * @return STANDFAST_OK; STANDFAST_ERR_INVALID_ARGUMENT when no such node is known.
+ *
+ * Threads: any. Never blocks: it is connected to with the first command.
+ */
+standfast_status standfast_node_open(const standfast_client *client,
+                                     const char *address,
+                                     standfast_node **out);
+
+/**
+ * One of the sentinels that standfast_client_status() reports, to be asked itself. See standfast_node_open().
+ *
+ * Threads: any. Never blocks.
+ */
+standfast_status standfast_sentinel_open(const standfast_client *client,
+                                         const char *address,
+                                         standfast_node **out);
+
+/**
+ * Send a command to this node and wait for its reply. The parameters are those of standfast_command().
+ *
+ * @return STANDFAST_OK; STANDFAST_ERR_INVALID_ARGUMENT for a command that may write data: that goes to the master, through
+ * the client; otherwise as standfast_command().
+ *
+ * Threads: any. Blocks up to timeout_ms.
+ */
+standfast_status standfast_node_send(const standfast_node *node,
+                                     size_t argc,
+                                     const char *const *argv,
+                                     const size_t *argvlen,
+                                     int64_t timeout_ms,
+                                     standfast_reply **reply);
+
+/**
+ * What a node is.
+ *
+ * @param status  Receives a map with "address" and "role", what it said when it was connected to last: "master", "replica",
+ *                "sentinel"; "unknown" before. Free with standfast_reply_free().
+ *
+ * Threads: any. Never blocks.
+ */
+standfast_status standfast_node_get(const standfast_node *node,
+                                    standfast_reply **status);
+
+/**
+ * Free a node. NULL is ignored.
+ *
+ * Threads: any.
+ */
+standfast_status standfast_node_free(standfast_node *node);
 
 /**
  * Record from now on, for this reader, what all clients of the process have to tell.

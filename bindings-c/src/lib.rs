@@ -23,9 +23,11 @@ mod header;
 
 pub mod client;
 pub mod error;
+pub mod lock;
 pub mod logs;
 pub mod options;
 pub mod queue;
 pub mod reply;
+pub mod scan;
 pub mod subscription;
 pub mod version;

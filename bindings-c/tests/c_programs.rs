@@ -111,6 +111,12 @@ fn queues_work() {
     live("queues");
 }
 
+/// B-85, B-90, B-93 in C.
+#[test]
+fn locks_scans_and_nodes_work() {
+    live("origin");
+}
+
 #[test]
 fn logs_work() {
     live("logs");

@@ -194,6 +194,40 @@ static void with_client(void) {
     CHECK_OK(standfast_options_free(options));
 }
 
+static void locks_scans_and_nodes(void) {
+    standfast_lock *lock = NULL;
+    standfast_scan *scan = NULL;
+    standfast_node *node = NULL;
+    standfast_reply *reply = NULL;
+    int taken = 1;
+    const char *argv[] = {"SCAN"};
+    NULL_ARGUMENT(standfast_lock_open(NULL, NULL, 0, NULL, 0, 0, 0, NULL));
+    NULL_ARGUMENT(standfast_lock_open(NULL, "k", 1, NULL, 0, 1, 0, &lock));
+    NULL_ARGUMENT(standfast_lock_take(NULL, 0, NULL));
+    NULL_ARGUMENT(standfast_lock_take(NULL, 0, &taken));
+    CHECK(taken == 0);
+    NULL_ARGUMENT(standfast_lock_extend(NULL, 1));
+    NULL_ARGUMENT(standfast_lock_release(NULL));
+    NULL_ARGUMENT(standfast_lock_query(NULL, &reply));
+    NULL_ARGUMENT(standfast_lock_get(NULL, &reply));
+    NULL_ARGUMENT(standfast_lock_next(NULL, 0, &reply));
+    HARMLESS(-1, standfast_lock_fd(NULL));
+    CHECK_OK(standfast_lock_free(NULL));
+    NULL_ARGUMENT(standfast_scan_open(NULL, 1, argv, NULL, NULL));
+    NULL_ARGUMENT(standfast_scan_open(NULL, 1, argv, NULL, &scan));
+    NULL_ARGUMENT(standfast_scan_next(NULL, NULL));
+    NULL_ARGUMENT(standfast_scan_next(NULL, &reply));
+    CHECK_OK(standfast_scan_free(NULL));
+    NULL_ARGUMENT(standfast_node_open(NULL, NULL, NULL));
+    NULL_ARGUMENT(standfast_node_open(NULL, "h:1", &node));
+    NULL_ARGUMENT(standfast_sentinel_open(NULL, "h:1", &node));
+    NULL_ARGUMENT(standfast_node_send(NULL, 1, argv, NULL, 1, NULL));
+    NULL_ARGUMENT(standfast_node_send(NULL, 1, argv, NULL, 1, &reply));
+    NULL_ARGUMENT(standfast_node_get(NULL, &reply));
+    CHECK_OK(standfast_node_free(NULL));
+    CHECK(lock == NULL && scan == NULL && node == NULL && reply == NULL);
+}
+
 int main(void) {
     errors();
     options();
@@ -202,6 +236,7 @@ int main(void) {
     subscriptions();
     queues();
     logs();
+    locks_scans_and_nodes();
     with_client();
     CHECK(standfast_debug_live_handles() == 0);
     return 0;

@@ -4,6 +4,8 @@
 const native = require('../native.js');
 const { fixed, variadic } = require('./commands.js');
 const { failure } = require('./errors.js');
+const { Lock } = require('./lock.js');
+const { NodeClient, Scan } = require('./scan.js');
 const { Session } = require('./session.js');
 const { Stream, disposable, iterate } = require('./stream.js');
 const { Subscription } = require('./subscription.js');
@@ -51,6 +53,41 @@ class Client {
         return this.#session.call(args.length <= build.length ? build : tooMany(name, build.length), args);
       });
     }
+  }
+
+  /** A lock. Nothing is taken yet. */
+  lock(key, options) {
+    return new Lock(this.#session, key, options);
+  }
+
+  /** The keys, as a stream from a replica. */
+  scanIter(options) {
+    return new Scan(this.#session, ['SCAN'], options);
+  }
+
+  /** The fields of a hash, with their values. */
+  hscanIter(key, options) {
+    return new Scan(this.#session, ['HSCAN', key], options);
+  }
+
+  /** The members of a set. */
+  sscanIter(key, options) {
+    return new Scan(this.#session, ['SSCAN', key], options);
+  }
+
+  /** The members of a sorted set, with their scores. */
+  zscanIter(key, options) {
+    return new Scan(this.#session, ['ZSCAN', key], options);
+  }
+
+  /** One of the nodes, asked itself. */
+  node(address) {
+    return new NodeClient(this.#session, address, false);
+  }
+
+  /** One of the sentinels, asked itself. */
+  sentinel(address) {
+    return new NodeClient(this.#session, address, true);
   }
 
   subscribe(channels, options) {

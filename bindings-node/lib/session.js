@@ -120,6 +120,11 @@ class Session {
       client.submitSubscriptionReady(subscription, toTimeout(timeout), tag));
   }
 
+  /** What is made of the native client by somebody else. */
+  make(build) {
+    return build(this.#native);
+  }
+
   #abort(number, tag, signal) {
     const told = this.#native.cancel(tag);
     // Nothing told: it is done already, and its answer is on its way.

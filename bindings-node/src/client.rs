@@ -107,6 +107,25 @@ fn configure(url: &str, options: &Object<'_>) -> Result<Config, Failure> {
     Ok(config)
 }
 
+impl NativeClient {
+    pub(crate) fn core(&self) -> &Client {
+        &self.client
+    }
+
+    /// The queue, until the driver is stopped.
+    pub(crate) fn queue(&self) -> Result<Queue, standfast::Error> {
+        self.driver.queue()
+    }
+
+    pub(crate) fn makers(&self) -> &Rc<Makers> {
+        &self.makers
+    }
+
+    pub(crate) fn wake(&self) -> &Arc<Wake> {
+        &self.wake
+    }
+}
+
 #[napi]
 impl NativeClient {
     /// Whether it was closed.

@@ -5,6 +5,7 @@
 pub mod client;
 pub mod doctor;
 mod driver;
+pub mod errands;
 pub mod errors;
 pub mod logs;
 mod raw;

@@ -102,6 +102,21 @@ async function uses(url: string): Promise<void> {
   client.subscribe({});
 }
 
+async function holds(): Promise<void> {
+  const client = await connect('redis://h');
+  await using held = await client.lock('job', { ttl: 10_000, extend: true }).acquire(5_000);
+  same<typeof held.fence, { epoch: number; counter: number } | null>(true);
+  for await (const key of client.scanIter({ match: 'a*' })) same<typeof key, string>(true);
+  for await (const key of client.scanIter({ buffers: true })) same<typeof key, Buffer>(true);
+  for await (const [, score] of client.zscanIter('z')) same<typeof score, number>(true);
+  same<ReturnType<typeof client.node>['role'], 'master' | 'replica' | 'sentinel' | 'unknown'>(true);
+  // @ts-expect-error a lock needs a time
+  client.lock('job', {});
+  // @ts-expect-error there is no such option
+  client.scanIter({ colour: 'red' });
+}
+
+void holds;
 void uses;
 
 import { Lab, LabError } from 'standfast/testing';

@@ -5,6 +5,7 @@
 //! `python/standfast`.
 
 mod client;
+mod errands;
 mod errors;
 mod logs;
 mod loop_driver;
@@ -16,6 +17,8 @@ mod waiting;
 mod _native {
     #[pymodule_export]
     use crate::client::{Client, option_table, parse_url};
+    #[pymodule_export]
+    use crate::errands::{Lock, Node, Scan, text_of};
     #[pymodule_export]
     use crate::errors::{error_table, panic_for_test};
     #[pymodule_export]

@@ -14,6 +14,7 @@ use pyo3::types::PyTuple;
 use standfast::{Answer, Completion, Error, ErrorKind, Host, Queue};
 
 use crate::client::Client;
+use crate::errands::{Lock, Node, Scan, lock_call};
 use crate::errors::{OrRaise, boundary, exception};
 use crate::subscription::Subscription;
 use crate::values::{answer, command_timeout, request, wait_timeout};
@@ -172,6 +173,43 @@ impl LoopDriver {
             let timeout = wait_timeout(timeout)?;
             let core = subscription.core();
             self.promise(py, false, |tag| self.queue.submit_subscription_ready(core, timeout, tag))
+        })
+    }
+
+    /// Asks something of a lock; see `errands.rs`.
+    fn lock<'py>(
+        &self,
+        py: Python<'py>,
+        lock: &Lock,
+        name: &str,
+        seconds: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<(u64, Bound<'py, PyAny>)> {
+        boundary(py, || {
+            let call = lock_call(py, name, seconds)?;
+            self.promise(py, false, |tag| self.queue.submit_errand(lock.core().errand(call), tag))
+        })
+    }
+
+    /// The next step of a scan: a list, or `None` at the end.
+    fn scan<'py>(&self, py: Python<'py>, scan: &Scan) -> PyResult<(u64, Bound<'py, PyAny>)> {
+        boundary(py, || {
+            let submit = |tag| self.queue.submit_errand(scan.core().errand(), tag);
+            self.promise(py, scan.decodes(), submit)
+        })
+    }
+
+    /// Sends a command to one node.
+    fn node<'py>(
+        &self,
+        py: Python<'py>,
+        node: &Node,
+        args: &Bound<'py, PyTuple>,
+        timeout: Option<&Bound<'py, PyAny>>,
+        decode: bool,
+    ) -> PyResult<(u64, Bound<'py, PyAny>)> {
+        boundary(py, || {
+            let errand = node.core().errand(request(args)?, command_timeout(timeout)?).or_raise(py)?;
+            self.promise(py, decode, |tag| self.queue.submit_errand(errand, tag))
         })
     }
 

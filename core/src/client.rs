@@ -14,6 +14,9 @@ use crate::doctor::{self, Finding};
 use crate::driver::tokio::{self as tokio_driver, Ticket};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Events};
+use crate::lock::Lock;
+use crate::node::handle::NodeHandle;
+use crate::scan::{Scan, ScanOptions};
 use crate::shared::{CLOSE_LIMIT, Shared};
 use crate::status::{ClientState, Node, Status};
 use crate::subscription::{Channels, Subscription};
@@ -188,6 +191,28 @@ impl Client {
         Subscription::open(&self.handle, channels)
     }
 
+    /// A lock: a key that holds the token of its owner for a time. Nothing is taken yet.
+    ///
+    /// Without a token the lock gets one that nobody else has. `automatic`: while it is held and its handle exists, it is
+    /// extended every third of its time.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] for an empty key or token, or a time below 1 ms; [`ErrorKind::Forked`].
+    pub fn lock(&self, key: impl AsRef<[u8]>, token: Option<&[u8]>, ttl: Duration, automatic: bool) -> Result<Lock> {
+        Lock::new(&self.handle, key.as_ref(), token, ttl, automatic)
+    }
+
+    /// Scan keys, or what is in one key: on a healthy replica, or on the master where there is none.
+    ///
+    /// What was there from the beginning to the end is given; what came or went in between may be. Without
+    /// [`ScanOptions::restarting`] something may be given twice, as SCAN does.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`], [`ErrorKind::Forked`]. Nothing is asked yet.
+    pub fn scan(&self, options: ScanOptions) -> Result<Scan> {
+        Scan::new(&self.handle, options)
+    }
+
     /// What the client knows at this moment. Never blocks.
     pub fn status(&self) -> Status {
         self.shared().status()
@@ -196,6 +221,22 @@ impl Client {
     /// The nodes that the sentinels report, with what each sentinel thinks of them.
     pub fn nodes(&self) -> Vec<Node> {
         self.shared().known(|known| known.nodes())
+    }
+
+    /// One of these nodes, to be asked itself whatever its role is.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] when it is no address, or no node that [`Client::nodes`] reports.
+    pub fn node(&self, address: &str) -> Result<NodeHandle> {
+        NodeHandle::node(&self.handle, address)
+    }
+
+    /// One of the sentinels of [`Client::status`], to be asked itself.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] when it is no address, or no sentinel that this client knows.
+    pub fn sentinel(&self, address: &str) -> Result<NodeHandle> {
+        NodeHandle::sentinel(&self.handle, address)
     }
 
     /// [`Client::nodes`] as a report.

@@ -9,6 +9,7 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use redis::Value;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -16,6 +17,7 @@ use crate::bell::{INTERRUPT_SLICE, Interrupt};
 use crate::client::{Client, Timeout};
 use crate::command::{Answer, Request};
 use crate::driver::hosted::Hosted;
+use crate::errand::Errand;
 use crate::error::{Error, ErrorKind, Result};
 use crate::subscription::Subscription;
 
@@ -127,7 +129,20 @@ impl Queue {
         self.start(tag, async move { subscription.ready_within(timeout).await })
     }
 
+    /// Submit an errand: a step of a scan, a call of a lock, a command for a certain node.
+    ///
+    /// # Errors
+    /// As [`Queue::submit`].
+    pub fn submit_errand(&self, errand: Errand, tag: u64) -> Result<()> {
+        let work = errand.into_future();
+        self.start_answered(tag, async move { work.await.map(Answer::One) })
+    }
+
     fn start(&self, tag: u64, wait: impl Future<Output = Result<()>> + Send + 'static) -> Result<()> {
+        self.start_answered(tag, async move { wait.await.map(|()| Answer::One(Value::Nil)) })
+    }
+
+    fn start_answered(&self, tag: u64, wait: impl Future<Output = Result<Answer>> + Send + 'static) -> Result<()> {
         let shared = self.client.shared();
         let runtime = shared.runtime()?;
         self.inner.begin_wait(tag)?;
@@ -229,7 +244,7 @@ struct Waiter {
 }
 
 impl Waiter {
-    fn tell(mut self, result: Result<()>) {
+    fn tell(mut self, result: Result<Answer>) {
         self.told = true;
         self.queue.waited(self.tag, result);
     }

@@ -26,6 +26,7 @@ use crate::driver::tokio::{self as tokio_driver, Job, Jobs};
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::event::{EventKind, EventLog, Events};
 use crate::known::Known;
+use crate::lock::Locks;
 use crate::status::{ClientState, Status};
 use crate::subscription::Hub;
 use crate::supervisor::process::check_process;
@@ -63,8 +64,11 @@ pub(crate) struct Shared {
     pub(crate) admission: Admission,
     pub(crate) doubts: Doubts,
     pub(crate) hub: Hub,
+    pub(crate) locks: Locks,
     /// Rung once: the supervisor must end.
     pub(crate) closing: Notify,
+    /// Rung while somebody must learn of a failover within a second of any sentinel's being reachable.
+    pub(crate) hurry: Notify,
     /// Where the supervisor runs. Given back by the close: it holds descriptors.
     runtime: Mutex<Option<Handle>>,
     events: Arc<EventLog>,
@@ -107,7 +111,9 @@ impl Shared {
             admission: Admission::default(),
             doubts: Doubts::default(),
             hub: Hub::default(),
+            locks: Locks::default(),
             closing: Notify::new(),
+            hurry: Notify::new(),
             runtime: Mutex::new(Some(runtime)),
             events: Arc::default(),
             done: Bell::default(),
@@ -243,6 +249,33 @@ impl Shared {
         result
     }
 
+    /// A link to the master in use was lost, for whatever reason but our own wish. Told once, until one of its kind works again.
+    pub(crate) fn link_lost(&self, link: &'static str, master: &Master, error: ErrorKind, why: &str) {
+        let word = self.gate.load();
+        let is_ours = word.generation == master.generation && word.state != ClientState::Closed;
+        if is_ours && self.links.lost(link, &master.node) {
+            self.announce(
+                EventKind::LinkLost,
+                vec![
+                    ("link", link.into()),
+                    ("address", master.node.to_string().into()),
+                    ("error", error.name().into()),
+                    ("why", why.into()),
+                ],
+            );
+        }
+    }
+
+    /// A link to the master works.
+    pub(crate) fn link_restored(&self, link: &'static str, master: &Master) {
+        if self.links.restored(link, &master.node) {
+            self.announce(
+                EventKind::LinkRestored,
+                vec![("link", link.into()), ("address", master.node.to_string().into())],
+            );
+        }
+    }
+
     pub(crate) fn announce(&self, kind: EventKind, details: Vec<(&'static str, Tree)>) {
         self.announce_for(self.gate.load().generation, kind, details);
     }
@@ -315,6 +348,7 @@ impl Shared {
         self.announce(EventKind::Closed, Vec::new());
         self.gate.publish(GateWord { state: ClientState::Closed, generation });
         self.hub.close();
+        self.locks.close();
         self.links.shut_down(|_| true);
         self.pool.clear();
         self.closing.notify_one();
@@ -336,6 +370,7 @@ impl Shared {
             sentinels: known.sentinels(),
             links,
             minority: self.config.options.minority,
+            write_probe: known.write_probe.clone(),
             pending: self.admission.commands(),
             counters: self.counters.all(),
         }

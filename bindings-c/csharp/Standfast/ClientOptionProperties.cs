@@ -228,6 +228,24 @@ namespace Standfast
             set { this["max_reply_depth"] = value; }
         }
 
+        /// <summary>How often a write is tried to see whether writing works; `off` for never. Default: off.</summary>
+        public TimeSpan WriteProbeInterval
+        {
+            set { this["write_probe_interval"] = value; }
+        }
+
+        /// <summary>The hash that the write probe sets a field of; without one, a key with the names of host and client.</summary>
+        public string WriteProbeKey
+        {
+            set { this["write_probe_key"] = value; }
+        }
+
+        /// <summary>How long a write probe may take; `off` for as long as a heartbeat. Default: off.</summary>
+        public TimeSpan WriteProbeTimeout
+        {
+            set { this["write_probe_timeout"] = value; }
+        }
+
         /// <summary>The name that servers show in CLIENT LIST. Default: standfast:&lt;lang&gt;:&lt;version&gt;.</summary>
         public string ClientName
         {
@@ -262,24 +280,6 @@ namespace Standfast
         public string Durability
         {
             set { this["durability"] = value; }
-        }
-
-        /// <summary>How often a write is tried to see whether writing works. Default: off. Reserved: this version takes the default only.</summary>
-        public TimeSpan WriteProbeInterval
-        {
-            set { this["write_probe_interval"] = value; }
-        }
-
-        /// <summary>The key that the write probe sets. Reserved: this version takes the default only.</summary>
-        public string WriteProbeKey
-        {
-            set { this["write_probe_key"] = value; }
-        }
-
-        /// <summary>How long a write probe may take. Default: off. Reserved: this version takes the default only.</summary>
-        public TimeSpan WriteProbeTimeout
-        {
-            set { this["write_probe_timeout"] = value; }
         }
 
         /// <summary>A subscription that is silent for so long is made anew. Default: off. Reserved: this version takes the default only.</summary>

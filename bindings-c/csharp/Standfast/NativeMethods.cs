@@ -233,6 +233,61 @@ namespace Standfast
         internal static extern int standfast_queue_free(IntPtr queue);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_lock_open(
+            ClientHandle client, byte[] key, UIntPtr keyLength, byte[] token, UIntPtr tokenLength, long ttlMs, int automatic,
+            out LockHandle @lock);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_lock_take(LockHandle @lock, long waitMs, out int taken);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_lock_extend(LockHandle @lock, long ttlMs);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_lock_release(LockHandle @lock);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_lock_query(LockHandle @lock, out ReplyHandle token);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_lock_get(LockHandle @lock, out ReplyHandle status);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_lock_next(LockHandle @lock, long timeoutMs, out ReplyHandle change);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_lock_fd(LockHandle @lock);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_lock_free(IntPtr @lock);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_scan_open(
+            ClientHandle client, UIntPtr argc, IntPtr[] argv, UIntPtr[] argvlen, out ScanHandle scan);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_scan_next(ScanHandle scan, out ReplyHandle items);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_scan_free(IntPtr scan);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_node_open(ClientHandle client, byte[] address, out NodeHandle node);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_sentinel_open(ClientHandle client, byte[] address, out NodeHandle node);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_node_send(
+            NodeHandle node, UIntPtr argc, IntPtr[] argv, UIntPtr[] argvlen, long timeoutMs, out ReplyHandle reply);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_node_get(NodeHandle node, out ReplyHandle status);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_node_free(IntPtr node);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int standfast_logs_open(byte[] level, out LogsHandle logs);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]

@@ -30,8 +30,11 @@ from ._errors import (
     UsageError,
 )
 from ._items import Dropped, Gap, LogRecord, Message
+from ._lock import Fence, Lock, LockChange
 from ._logs import LogForwarder, Logs, finish, log_to, logs
+from ._node import NodeClient
 from ._options import Options
+from ._scan import NodeChanged, Scan
 from ._subscription import Events, Subscription
 
 if TYPE_CHECKING:
@@ -48,8 +51,11 @@ __all__ = [
     "Dropped",
     "ErrorCode",
     "Events",
+    "Fence",
     "Gap",
     "InternalError",
+    "Lock",
+    "LockChange",
     "LogForwarder",
     "LogRecord",
     "Logs",
@@ -58,7 +64,10 @@ __all__ = [
     "NetworkConnectionError",
     "NetworkError",
     "NetworkTimeoutError",
+    "NodeChanged",
+    "NodeClient",
     "Options",
+    "Scan",
     "ServerError",
     "StandfastError",
     "Subscription",

@@ -8,9 +8,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from . import _native
-from ._arguments import Argument, Name, subscription_options
+from ._arguments import Argument, Name, scan_options, subscription_options
 from ._commands import Commands
 from ._items import TextT
+from ._lock import Lock
+from ._node import NodeClient
+from ._scan import Scan
 from ._subscription import Events, Subscription
 
 if TYPE_CHECKING:
@@ -106,6 +109,111 @@ class Client(Commands[TextT]):
     ) -> Subscription[TextT]:
         """Subscribe to patterns only; see :meth:`subscribe`."""
         return self.subscribe(patterns=patterns, items=items, bytes=bytes, overflow=overflow)
+
+    def lock(
+        self,
+        key: Name,
+        token: Name | None = None,
+        *,
+        ttl: float,
+        extend: bool = False,
+        wait: float | None = 0,
+    ) -> Lock:
+        """A lock: a key that holds the token of its owner for a time. Nothing is taken yet; ``with`` takes it.
+
+        Args:
+            key: The key.
+            token: Who the owner is; without one, nobody else has the same.
+            ttl: Seconds after which it ends unless it is extended.
+            extend: Whether it extends itself, every third of ``ttl``, while it is held and this object exists.
+            wait: For ``with``: seconds for which it is tried again while somebody else has it; ``None`` for ever.
+        """
+        return Lock(self._native, key, token, ttl, extend, wait)
+
+    def scan_iter(
+        self,
+        match: Name | None = None,
+        *,
+        count: int | None = None,
+        type: str | None = None,
+        master: bool = False,
+        restart: bool = False,
+    ) -> Scan[TextT]:
+        """The keys, as a stream, from a healthy replica, or from the master where there is none.
+
+        Args:
+            match: Only keys that match this pattern.
+            count: How much work the server does in one step; 10 if it is not given.
+            type: Only keys of this type, such as ``"hash"``.
+            master: Whether to ask the master instead of a replica.
+            restart: When the node changes, begin again on another one and give nothing twice, at the cost of remembering
+                every key; otherwise the scan then fails with ``Disconnected``.
+        """
+        return self._scan("keys", None, match, count, type, master, restart)
+
+    def hscan_iter(
+        self,
+        key: Name,
+        match: Name | None = None,
+        *,
+        count: int | None = None,
+        master: bool = False,
+        restart: bool = False,
+    ) -> Scan[tuple[TextT, TextT]]:
+        """The fields of a hash with their values; see :meth:`scan_iter`."""
+        return self._scan("hash", key, match, count, None, master, restart)
+
+    def sscan_iter(
+        self,
+        key: Name,
+        match: Name | None = None,
+        *,
+        count: int | None = None,
+        master: bool = False,
+        restart: bool = False,
+    ) -> Scan[TextT]:
+        """The members of a set; see :meth:`scan_iter`."""
+        return self._scan("set", key, match, count, None, master, restart)
+
+    def zscan_iter(
+        self,
+        key: Name,
+        match: Name | None = None,
+        *,
+        count: int | None = None,
+        master: bool = False,
+        restart: bool = False,
+    ) -> Scan[tuple[TextT, float]]:
+        """The members of a sorted set with their scores; see :meth:`scan_iter`."""
+        return self._scan("sorted_set", key, match, count, None, master, restart)
+
+    def _scan(
+        self,
+        what: str,
+        key: Name | None,
+        match: Name | None,
+        count: int | None,
+        type: str | None,
+        master: bool,
+        restart: bool,
+    ) -> Scan[Any]:
+        options = scan_options(match, count, type, master, restart)
+        return Scan(_native.Scan(self._native, what, key, options, self._decode))
+
+    def node(self, address: str) -> NodeClient:
+        """One of the nodes that :meth:`nodes` reports, to be asked itself whatever its role is.
+
+        Args:
+            address: As ``host:port``.
+
+        Raises:
+            UsageError: No sentinel reports such a node.
+        """
+        return NodeClient(self._native, address, False, self._decode)
+
+    def sentinel(self, address: str) -> NodeClient:
+        """One of the sentinels of :meth:`status`, to be asked itself; see :meth:`node`."""
+        return NodeClient(self._native, address, True, self._decode)
 
     def status(self) -> dict[str, Any]:
         """What the client knows about itself and its servers. Never waits."""

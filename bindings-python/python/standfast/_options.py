@@ -89,6 +89,12 @@ class Options(TypedDict, total=False):
     """The largest reply that is accepted. Default: 536870912."""
     max_reply_depth: int | None
     """The deepest nesting of a reply that is accepted. Default: 128."""
+    write_probe_interval: Seconds | None
+    """How often a write is tried to see whether writing works; ``off`` for never. Default: off."""
+    write_probe_key: str | None
+    """The hash that the write probe sets a field of; without one, a key with the names of host and client."""
+    write_probe_timeout: Seconds | None
+    """How long a write probe may take; ``off`` for as long as a heartbeat. Default: off."""
     client_name: str | None
     """The name that servers show in CLIENT LIST. Default: standfast:<lang>:<version>."""
     tls: Literal["none", "data", "sentinel", "both"] | None
@@ -101,12 +107,6 @@ class Options(TypedDict, total=False):
     """Which nodes reads may go to. Default: master. Reserved: this version takes the default only."""
     durability: str | None
     """How many replicas must have a write before it counts as done. Default: none. Reserved: this version takes the default only."""
-    write_probe_interval: Seconds | None
-    """How often a write is tried to see whether writing works. Default: off. Reserved: this version takes the default only."""
-    write_probe_key: str | None
-    """The key that the write probe sets. Reserved: this version takes the default only."""
-    write_probe_timeout: Seconds | None
-    """How long a write probe may take. Default: off. Reserved: this version takes the default only."""
     max_silence: Seconds | None
     """A subscription that is silent for so long is made anew. Default: off. Reserved: this version takes the default only."""
     pulse_interval: Seconds | None

@@ -156,6 +156,11 @@ impl Request {
         self.facts.reads_only
     }
 
+    /// Whether it may change data.
+    pub(crate) fn may_write(&self) -> bool {
+        self.facts.may_write
+    }
+
     pub(crate) fn blocks(&self) -> Blocks {
         self.facts.blocks
     }

@@ -104,8 +104,13 @@ pub(super) fn join(kind: Kind, commands: impl IntoIterator<Item = Request>) -> R
     if kind == Kind::Transaction {
         bytes.extend_from_slice(&encode(&[b"EXEC"]));
     }
-    let facts =
-        Facts { reads_only: parts.iter().all(|part| part.reads_only), blocks, changes_link: false, shape: Shape::Same };
+    let facts = Facts {
+        reads_only: parts.iter().all(|part| part.reads_only),
+        may_write: true,
+        blocks,
+        changes_link: false,
+        shape: Shape::Same,
+    };
     Ok(Request::of_unit(bytes, facts, Unit { kind, parts }))
 }
 

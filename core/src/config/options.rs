@@ -255,6 +255,24 @@ impl OptionType for Duration {
     }
 }
 
+impl OptionType for Option<Duration> {
+    type Range = (Duration, Duration);
+    const KIND: OptionKind = OptionKind::Duration;
+    fn read(name: &str, value: OptionValue, range: &Self::Range) -> Result<Self> {
+        match value {
+            OptionValue::Bool(false) => Ok(None),
+            OptionValue::Text(text) if text == "off" => Ok(None),
+            value => value.into_duration(name, range.0, range.1).map(Some),
+        }
+    }
+    fn show(&self) -> Tree {
+        Tree::from(*self)
+    }
+    fn bounds(range: &Self::Range) -> Option<(u64, u64)> {
+        Duration::bounds(range)
+    }
+}
+
 impl OptionType for u64 {
     type Range = (u64, u64);
     const KIND: OptionKind = OptionKind::Count;
@@ -436,6 +454,9 @@ options! {
     retry_backoff_cap: Duration = secs(5), "5s", (ms(1), DAY), "The longest back-off.";
     max_reply_bytes: u64 = 512 << 20, "536870912", (1024, 1 << 40), "The largest reply that is accepted.";
     max_reply_depth: u64 = 128, "128", (1, 1024), "The deepest nesting of a reply that is accepted.";
+    write_probe_interval: Option<Duration> = None, "off", (ms(10), DAY), "How often a write is tried to see whether writing works; `off` for never.";
+    write_probe_key: String = String::new(), "", (), "The hash that the write probe sets a field of; without one, a key with the names of host and client.";
+    write_probe_timeout: Option<Duration> = None, "off", (ms(1), DAY), "How long a write probe may take; `off` for as long as a heartbeat.";
     client_name: String = String::new(), "standfast:<lang>:<version>", (), "The name that servers show in CLIENT LIST.";
 }
 
@@ -472,7 +493,7 @@ const ADDRESS: [OptionSpec; 6] = [
 ];
 
 /// The options of later versions. Whoever builds one moves its line.
-const RESERVED: [OptionSpec; 11] = {
+const RESERVED: [OptionSpec; 8] = {
     use OptionKind::{Choice, Count, Duration, Text};
     use OptionScope::{Call, Client, Subscription};
     [
@@ -481,15 +502,6 @@ const RESERVED: [OptionSpec; 11] = {
         reserved("retry_backoff_first", Duration, "0s", Client, "Back-off before the first retry."),
         reserved("read_from", Choice(&["master", "replica", "any"]), "master", Call, "Which nodes reads may go to."),
         reserved("durability", Text, "none", Call, "How many replicas must have a write before it counts as done."),
-        reserved(
-            "write_probe_interval",
-            Duration,
-            "off",
-            Client,
-            "How often a write is tried to see whether writing works.",
-        ),
-        reserved("write_probe_key", Text, "", Client, "The key that the write probe sets."),
-        reserved("write_probe_timeout", Duration, "off", Client, "How long a write probe may take."),
         reserved(
             "max_silence",
             Duration,
@@ -604,9 +616,7 @@ mod tests {
 
     #[test]
     fn what_is_reserved_is_refused_and_never_ignored() {
-        for (spec, value) in
-            RESERVED.iter().zip(["both", "mine", "1s", "replica", "2", "5s", "probe", "1s", "30s", "10s", "2"])
-        {
+        for (spec, value) in RESERVED.iter().zip(["both", "mine", "1s", "replica", "2", "30s", "10s", "2"]) {
             let error = Options::default().set(spec.name, OptionValue::from(value)).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidOption);
             assert!(error.message().contains("is not supported by this version"), "{error}");

@@ -116,7 +116,7 @@ pub(super) enum Letter {
     },
     Waited {
         tag: u64,
-        result: Result<()>,
+        result: Result<Answer>,
     },
 }
 
@@ -251,7 +251,7 @@ impl Hosted {
         self.poller.ring();
     }
 
-    pub(crate) fn waited(&self, tag: u64, result: Result<()>) {
+    pub(crate) fn waited(&self, tag: u64, result: Result<Answer>) {
         self.post(Letter::Waited { tag, result });
     }
 
@@ -359,9 +359,7 @@ impl Hosted {
                 Letter::Waited { tag, result } => {
                     // Without an entry it was given up.
                     if state.tags.remove(&tag).is_some() {
-                        state
-                            .done
-                            .push_back(Completion { tag, result: result.map(|()| Answer::One(redis::Value::Nil)) });
+                        state.done.push_back(Completion { tag, result });
                     }
                 }
             }

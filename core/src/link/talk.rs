@@ -13,6 +13,7 @@ use super::engine::{Engine, Incoming};
 use super::handshake::{Handshake, Hello, Hop, Protocol};
 use super::resp::Bounds;
 use super::socket;
+use crate::command::Request;
 use crate::config::{Config, Credentials, HostPort, Options, ProtocolPolicy};
 use crate::error::{Cause, Error, ErrorKind, Result, Step};
 
@@ -159,6 +160,12 @@ impl Talk {
     /// Send something whose replies come between pushes, to be read with [`Talk::incoming`].
     pub(crate) async fn send_expecting(&mut self, request: &[u8], replies: usize) -> Result<()> {
         self.engine.push(0, request, replies);
+        self.flush().await
+    }
+
+    /// The same for a command, whose replies get the form that they have in RESP3.
+    pub(crate) async fn send_request(&mut self, request: &Request) -> Result<()> {
+        self.engine.push_request(0, request);
         self.flush().await
     }
 

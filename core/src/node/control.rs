@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use super::probe::{Prober, ask_role};
 use super::role::Role;
 use crate::config::HostPort;
+use crate::error::ErrorKind;
 use crate::link::talk::Talk;
 use crate::sentinel::topology::{Input, Proof};
 use crate::sentinel::watch::Report;
@@ -22,9 +23,9 @@ const WORTH_ANOTHER: Duration = Duration::from_secs(1);
 /// How the guard of a link ended.
 enum End {
     /// There is no link.
-    Lost(String),
+    Lost(ErrorKind, String),
     /// The connection was closed by the other side, or broke.
-    Closed(String),
+    Closed(ErrorKind, String),
     /// Its heartbeat was not answered.
     Silent,
     /// The node says that it is not, or no longer, the master.
@@ -36,15 +37,19 @@ enum End {
 /// A link that is closed is no proof: somebody may have killed just this one. Neither is one that is silent: it may have been
 /// cut without a word. Only a node that refuses the next link, closes that at once as well, or leaves it unanswered, is lost.
 pub(crate) async fn guard(prober: Prober, node: HostPort, generation: u64, reports: mpsc::Sender<Report>) {
+    let mut failure = ErrorKind::Disconnected;
     let input = loop {
         let begun = Instant::now();
         let open = match prober.open(&node).await {
             Ok((talk, role)) => watch(&prober, talk, role).await,
-            Err(cause) => End::Lost(cause.text),
+            Err(cause) => End::Lost(cause.kind, cause.text),
         };
         break match open {
-            End::Closed(_) if begun.elapsed() >= WORTH_ANOTHER => continue,
-            End::Closed(why) | End::Lost(why) => Input::MasterLost { generation, why },
+            End::Closed(..) if begun.elapsed() >= WORTH_ANOTHER => continue,
+            End::Closed(error, why) | End::Lost(error, why) => {
+                failure = error;
+                Input::MasterLost { generation, why }
+            }
             End::NotMaster(role, socket) => {
                 Input::Role { node, role, proof: Proof { socket, not_before: None, redirects: false } }
             }
@@ -54,10 +59,14 @@ pub(crate) async fn guard(prober: Prober, node: HostPort, generation: u64, repor
                 if let Ok(Ok(_)) = tokio::time::timeout(SECOND_LOOK, prober.open(&node)).await {
                     continue;
                 }
+                failure = ErrorKind::Timeout;
                 Input::MasterLost { generation, why: "its heartbeat was not answered".to_owned() }
             }
         };
     };
+    if matches!(input, Input::MasterLost { .. }) {
+        let _ = reports.send(Report::ControlLost { error: failure }).await;
+    }
     let _ = reports.send(Report::Input(input)).await;
 }
 
@@ -72,7 +81,7 @@ async fn watch(prober: &Prober, mut talk: Talk, mut role: Role) -> End {
             incoming = talk.incoming() => match incoming {
                 // Nothing is expected here but the end.
                 Ok(_) => {}
-                Err(error) => return End::Closed(error.message().to_owned()),
+                Err(error) => return End::Closed(error.kind(), error.message().to_owned()),
             },
             () = sleep_until(beat) => match ask_role(&mut talk, options.heartbeat_timeout).await {
                 Some(answer) => {

@@ -13,6 +13,7 @@ use crate::error::{Cause, Error, ErrorKind, Step};
 use crate::link::handshake::{self, Hop};
 use crate::link::talk::{Greeting, Talk};
 use crate::sentinel::topology::{Input, Proof};
+use crate::shared::Shared;
 
 /// How often a selected replica is asked whether it is the master yet.
 const CHASE_INTERVAL: Duration = Duration::from_millis(2);
@@ -29,6 +30,11 @@ pub(crate) struct Prober {
 }
 
 impl Prober {
+    /// For questions whose answers belong to no particular moment.
+    pub(crate) fn of(shared: &Shared) -> Prober {
+        Prober { config: Arc::clone(&shared.config), client_name: shared.client_name.clone(), origin: Instant::now() }
+    }
+
     /// Connect to a node and prove its role. A node that is still loading its data is not ready for anything.
     pub(crate) async fn open(&self, node: &HostPort) -> Result<(Talk, Role), Cause> {
         let until = Instant::now() + self.config.options.connect_timeout;

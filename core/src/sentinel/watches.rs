@@ -70,6 +70,8 @@ pub(super) enum Command {
     Ask {
         master: String,
     },
+    /// Somebody has to know soon whether the sentinel is back.
+    Hurry,
 }
 
 /// See the head of this file.
@@ -141,6 +143,11 @@ impl Membership {
     /// Ask the sentinel for the master soon.
     pub(crate) fn ask(&self) {
         let _ = self.commands.send(Command::Ask { master: self.master.clone() });
+    }
+
+    /// Do not wait long before the next try to connect.
+    pub(crate) fn hurry(&self) {
+        let _ = self.commands.send(Command::Hurry);
     }
 
     /// Leave, and wait until that is done.

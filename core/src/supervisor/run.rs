@@ -25,6 +25,7 @@ use crate::timer::at;
 use crate::tree::Tree;
 
 use super::report::{Course, Switched};
+use super::write_probe;
 
 /// Reports that may wait; a sentinel that floods us is read no faster than it is understood.
 const REPORTS: usize = 1024;
@@ -56,6 +57,8 @@ struct Supervisor {
     epoch: Option<u64>,
     /// The change of the master that is under way.
     course: Option<Course>,
+    /// How the control link failed.
+    failure: Option<ErrorKind>,
 }
 
 impl Supervisor {
@@ -93,6 +96,7 @@ impl Supervisor {
             master: None,
             epoch: None,
             course: None,
+            failure: None,
             shared,
         }
     }
@@ -103,6 +107,9 @@ impl Supervisor {
             for (sentinel, address) in sentinels.clone().into_iter().enumerate() {
                 self.watch(sentinel, address);
             }
+        }
+        if let Some(interval) = self.shared.config.options.write_probe_interval {
+            self.tasks.spawn(write_probe::run(Arc::clone(&self.shared), interval, self.sender.clone()));
         }
         let actions = self.topology.start(self.now());
         self.act(actions);
@@ -120,6 +127,10 @@ impl Supervisor {
                 () = at(tick) => Some(Input::Tick),
                 _ = sweep.tick() => {
                     self.shared.pool.sweep(self.shared.gate.load().generation, self.shared.config.options.pool_idle);
+                    None
+                }
+                () = self.shared.hurry.notified() => {
+                    self.watching.values().for_each(Membership::hurry);
                     None
                 }
                 // Finished tasks leave the set.
@@ -185,6 +196,10 @@ impl Supervisor {
                 let address = self.sentinel_name(sentinel);
                 self.shared
                     .announce(EventKind::SentinelUp, vec![("sentinel", address.into()), ("state", state.into())]);
+                None
+            }
+            Report::ControlLost { error } => {
+                self.failure = Some(error);
                 None
             }
             Report::Input(input) => {
@@ -330,6 +345,7 @@ impl Supervisor {
             let not_before = not_before.map(|at| SystemTime::now() - self.now().saturating_sub(at));
             let since = [heard, not_before].into_iter().flatten().min().unwrap_or_else(SystemTime::now);
             self.shared.hub.interrupt(&Interruption { since, reason: "switched", old_master: old.clone() });
+            self.shared.locks.shake("the master was replaced");
         }
         self.shared.set_master(Arc::clone(&master));
         self.shared.known(|known| {
@@ -342,6 +358,7 @@ impl Supervisor {
         }
         self.set_state(ClientState::Ready);
         self.shared.links.shut_down(|of| of < generation);
+        self.shared.links.forget_lost();
         self.shared.pool.sweep(generation, self.shared.config.options.pool_idle);
 
         let course = self.course.take();
@@ -398,22 +415,27 @@ impl Supervisor {
         self.course().lost();
         let was_fenced = self.shared.gate.load().state == ClientState::Fenced;
         self.set_state(ClientState::NoMaster);
+        self.shared.locks.shake("the master was lost");
         // What waits on a link of a dead master learns it now and not at its deadline.
         self.shared.links.shut_down(|_| true);
         if was_fenced {
             self.course().unfenced();
             self.shared.announce(EventKind::Unfenced, vec![("why", "the master was lost".into())]);
         }
+        let error = self.failure.take().unwrap_or(ErrorKind::NotMaster);
+        if let Some(master) = &self.master {
+            self.shared.link_lost("control", master, error, why);
+        }
         let master = self.master.as_ref().map(|master| master.node.to_string());
-        self.shared.announce(EventKind::LinkLost, vec![("master", master.clone().into()), ("why", why.into())]);
         self.shared.announce(EventKind::NotReady, vec![("master", master.into()), ("why", why.into())]);
     }
 
     fn resume(&mut self) {
         let Some(master) = self.master.clone() else { return };
         self.set_state(ClientState::Ready);
+        self.shared.locks.shake("the master is back");
         self.course = None;
-        self.shared.announce(EventKind::LinkRestored, vec![("master", master.node.to_string().into())]);
+        self.shared.link_restored("control", &master);
         self.shared.announce(EventKind::Ready, vec![("master", master.node.to_string().into())]);
         self.guard(&master);
         if self.subscriber.as_ref().is_none_or(AbortHandle::is_finished) {
@@ -428,6 +450,7 @@ impl Supervisor {
         let first = self.epoch.is_none();
         self.epoch = Some(epoch);
         self.shared.known(|known| known.epoch = Some(epoch));
+        self.shared.gate.nudge();
         let master = self.master.as_ref().map(|master| master.node.to_string());
         let details: Vec<(&'static str, Tree)> = vec![("master", master.into())];
         if correction {

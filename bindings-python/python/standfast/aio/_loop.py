@@ -40,6 +40,19 @@ class Driver:
         """Returns when the server has confirmed the subscription."""
         await self._outcome(*self._native.subscription_ready(subscription, timeout))
 
+    async def lock(self, lock: _native.Lock, name: str, seconds: float | None) -> Any:
+        """What a lock answers."""
+        return await self._outcome(*self._native.lock(lock, name, seconds))
+
+    async def scan(self, scan: _native.Scan) -> list[Any] | None:
+        """The next step of a scan."""
+        batch: list[Any] | None = await self._outcome(*self._native.scan(scan))
+        return batch
+
+    async def node(self, node: _native.Node, args: tuple[Any, ...], timeout: float | None, decode: bool) -> Any:
+        """The reply of one node to a command."""
+        return await self._outcome(*self._native.node(node, args, timeout, decode))
+
     async def _outcome(self, tag: int, future: asyncio.Future[Any]) -> Any:
         try:
             return await future
@@ -107,7 +120,7 @@ class Drivers:
 class Bell:
     """Wakes tasks, of any loop, when a stream has something to read."""
 
-    def __init__(self, stream: _native.Subscription | _native.Events | _native.Logs) -> None:
+    def __init__(self, stream: _native.Subscription | _native.Events | _native.Logs | _native.Lock) -> None:
         self._stream = stream
         self._waiting: dict[Loop, list[asyncio.Future[None]]] = {}
 

@@ -63,6 +63,27 @@ struct Soak {
 /// The tests of the normal run that have a full count.
 const COUNTED: &[Counted] = &[
     Counted {
+        name: "locks",
+        about: "failovers (planned, kill -9, SIGSTOP) with eight holders of locks each, who must all be told",
+        total: 60,
+        round: 6,
+        test: Test::Rust { file: "locks", filter: "every_holder_is_told" },
+    },
+    Counted {
+        name: "fences",
+        about: "failovers while three threads take and release one lock: no fence may go backwards",
+        total: 30,
+        round: 3,
+        test: Test::Rust { file: "locks", filter: "fences_never_go_backwards" },
+    },
+    Counted {
+        name: "scans",
+        about: "scans whose node is killed: nothing twice, nothing left out",
+        total: 60,
+        round: 6,
+        test: Test::Rust { file: "scans", filter: "gives_nothing_twice" },
+    },
+    Counted {
         name: "cuts",
         about: "passes over all bytes of a write and its reply, the link ending at each of them",
         total: 250,
