@@ -125,6 +125,19 @@ class Session {
     return build(this.#native);
   }
 
+  /** Finish what was accepted, refuse what is new, then close, even if the time is over before. */
+  async drain(timeout) {
+    const wait = this.submit(undefined, false, 'the drain', (client, tag) => client.submitDrain(toTimeout(timeout), tag));
+    try {
+      await wait;
+    } catch (error) {
+      // A wrong argument changes nothing.
+      if (error.name !== 'InvalidArgument') await this.close();
+      throw error;
+    }
+    await this.close();
+  }
+
   #abort(number, tag, signal) {
     const told = this.#native.cancel(tag);
     // Nothing told: it is done already, and its answer is on its way.

@@ -22,6 +22,7 @@ use crate::link::engine::{Engine, Incoming};
 use crate::link::handshake::{self, Handshake, Hop};
 use crate::link::socket;
 use crate::link::talk::bounds;
+use crate::node::role::Role;
 use crate::shared::{Limit, Master, Shared};
 use crate::status::ClientState;
 use crate::supervisor::backoff::Backoff;
@@ -110,9 +111,10 @@ fn try_execute(shared: &Shared, request: &Request, limit: Limit, interrupt: Inte
             }
             _ => None,
         };
-        let link = match shared.pool.take(word.generation, options.pool_idle) {
-            Some(link) => Ok(link),
-            None => WaitingLink::open(shared, &master, patience),
+        let link = match take_awake(shared, word, patience) {
+            Ok(Some(link)) => Ok(link),
+            Ok(None) => WaitingLink::open(shared, &master, patience),
+            Err(stop) => return stopped(stop, unsent(), Phase::Connect, refused.as_ref()),
         };
         let mut link = match link {
             Ok(link) => link,
@@ -160,6 +162,31 @@ fn try_execute(shared: &Shared, request: &Request, limit: Limit, interrupt: Inte
             }
         }
     }
+}
+
+/// A link of the pool. One that rested for long is asked first: what is written to a link that died during its rest may have
+/// been executed, what waits for an answer has not.
+fn take_awake(
+    shared: &Shared,
+    word: GateWord,
+    patience: Patience<'_>,
+) -> std::result::Result<Option<WaitingLink>, Stop> {
+    let options = &shared.config.options;
+    while let Some(mut link) = shared.pool.take(word.generation, options.pool_idle) {
+        if link.used_at.elapsed() <= options.heartbeat_interval {
+            return Ok(Some(link));
+        }
+        let (question, replies) = handshake::role_question(link.engine.protocol());
+        link.engine.push(0, &question, replies);
+        let patience = Patience { silence: Some(options.heartbeat_timeout), ..patience };
+        if let Ok(values) = link.exchange(patience)? {
+            match handshake::role_answer(link.engine.protocol(), &values) {
+                Some(role) if role != Role::Master => shared.doubt_role(word.generation),
+                _ => return Ok(Some(link)),
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// Wait until commands may be written, as the policy says.
