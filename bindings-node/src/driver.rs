@@ -111,20 +111,6 @@ impl Driver {
         }
     }
 
-    /// Send a request; `true` when whoever has no event loop of ours shall flush at the end of this turn.
-    pub(crate) fn submit(&self, request: Request, timeout: Timeout, tag: u64) -> Result<bool, Error> {
-        let running = self.running.borrow();
-        let Running { queue, watch, .. } = running.as_ref().ok_or_else(closed)?;
-        let flush = queue.submit(request, timeout, tag)?;
-        match watch {
-            Some(watch) if flush => {
-                watch.ask_for_end_of_turn();
-                Ok(false)
-            }
-            _ => Ok(flush),
-        }
-    }
-
     /// Watch nothing, settle nothing, give up what is pending.
     pub(crate) fn stop(&self) {
         if let Some(Running { watch, queue, .. }) = self.running.take() {
