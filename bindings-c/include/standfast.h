@@ -568,6 +568,19 @@ standfast_status standfast_client_doctor(const standfast_client *client,
                                          standfast_reply **findings);
 
 /**
+ * End a client in order: new commands are refused with STANDFAST_ERR_CLOSED, those that were accepted are finished, then it
+ * is closed as by standfast_client_close(). Commands of a queue are finished by the thread of the queue: a program with one
+ * thread uses standfast_queue_drain().
+ *
+ * @param timeout_ms  How long to wait; STANDFAST_FOREVER = as long as the commands' own time-outs last.
+ * @return STANDFAST_ERR_TIMEOUT when something was still under way: it ended with the close. The client is closed in any case.
+ *
+ * Threads: any. Blocks up to timeout_ms.
+ */
+standfast_status standfast_client_drain(const standfast_client *client,
+                                        int64_t timeout_ms);
+
+/**
  * Close a client: every call that waits on it, on any thread, ends with STANDFAST_ERR_CLOSED, every subscription ends. The
  * handle stays valid until it is freed. Closing twice is harmless.
  *
@@ -854,6 +867,16 @@ standfast_status standfast_queue_connected(const standfast_queue *queue,
  * Never blocks.
  */
 standfast_status standfast_queue_wait_ready(const standfast_queue *queue, int64_t timeout_ms, uint64_t tag);
+
+/**
+ * standfast_client_drain() without waiting, and without the close: from now on the client refuses new commands; the result
+ * comes through the queue when everything that was accepted is over. Then close the client.
+ *
+ * Never blocks.
+ */
+standfast_status standfast_queue_drain(const standfast_queue *queue,
+                                       int64_t timeout_ms,
+                                       uint64_t tag);
 
 /**
  * standfast_subscription_ready() without waiting: the result comes through the queue.

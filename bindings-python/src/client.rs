@@ -155,6 +155,13 @@ impl Client {
         boundary(py, || Ok(Events::new(self.inner.events())))
     }
 
+    fn drain(&self, py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+        boundary(py, || {
+            let timeout = wait_timeout(timeout)?;
+            wait(py, |interrupt| self.inner.blocking().drain(timeout, interrupt))
+        })
+    }
+
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         boundary(py, || close(py, &self.inner))
     }

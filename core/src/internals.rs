@@ -59,7 +59,7 @@ impl Link {
     }
 
     /// What is to be written.
-    pub fn output(&self) -> &[u8] {
+    pub fn output(&mut self) -> &[u8] {
         self.0.output()
     }
 

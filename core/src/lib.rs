@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod access;
 mod bell;
 mod client;
 mod command;
@@ -13,6 +14,7 @@ mod completion;
 mod config;
 mod counters;
 mod doctor;
+mod drain;
 mod driver;
 mod errand;
 mod error;
@@ -45,8 +47,9 @@ pub use client::{Client, Timeout};
 pub use command::{Answer, Request, Words};
 pub use completion::{Completion, Host, Queue, Turned};
 pub use config::{
-    Config, ConnectPolicy, Credentials, HostPort, MinorityPolicy, Mode, OptionKind, OptionScope, OptionSpec,
-    OptionValue, Options, OverflowPolicy, ProtocolPolicy, Secret, UnavailablePolicy,
+    AddressMap, Config, ConnectPolicy, Credentials, Hop, HostPort, IpPreference, MinorityPolicy, Mode, NameTable,
+    OptionKind, OptionScope, OptionSpec, OptionValue, Options, OverflowPolicy, ProtocolPolicy, Secret, SentinelTls,
+    ServerNames, TlsPolicy, UnavailablePolicy, VerifyPolicy,
 };
 pub use doctor::{FINDINGS, Finding, FindingKind, Severity};
 pub use errand::Errand;

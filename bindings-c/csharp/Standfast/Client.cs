@@ -303,6 +303,20 @@ namespace Standfast
             }
         }
 
+        /// <summary>End in order: new commands fail with Closed, those that were accepted are finished, then the client is closed.
+        /// Fails with Timeout when something was still under way at the end of the time: it ended with the close.</summary>
+        public void Drain(TimeSpan timeout)
+        {
+            try
+            {
+                Wait(native => NativeMethods.standfast_client_drain(native, NativeText.Wait(timeout)));
+            }
+            finally
+            {
+                Dispose();
+            }
+        }
+
         /// <summary>Close: whatever waits, on any thread, ends with Closed; subscriptions end.</summary>
         public void Dispose()
         {

@@ -154,6 +154,9 @@ namespace Standfast
         internal static extern int standfast_client_nodes(ClientHandle client, out ReplyHandle nodes);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_client_drain(ClientHandle client, long timeout_ms);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int standfast_client_doctor(ClientHandle client, out ReplyHandle findings);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
@@ -252,6 +255,9 @@ namespace Standfast
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int standfast_queue_wait_ready(QueueHandle queue, long timeoutMs, ulong tag);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_queue_drain(QueueHandle queue, long timeout_ms, ulong tag);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int standfast_queue_subscription_ready(

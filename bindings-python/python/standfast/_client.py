@@ -303,6 +303,17 @@ class Client(Commands[TextT]):
         """
         return self._native.next_event(timeout)
 
+    def drain(self, timeout: float | None = None) -> None:
+        """End in order: new commands fail with ``Closed``, those that were accepted are finished, then the client is closed.
+
+        Args:
+            timeout: Seconds; ``None`` waits as long as the commands' own deadlines last.
+
+        Raises:
+            NetworkTimeoutError: Something was still under way at the end of the time; it ended with the close.
+        """
+        self._native.drain(timeout)
+
     def close(self) -> None:
         """Close the client. Whoever waits wakes up with the error ``Closed``. May be called again."""
         self._native.close()

@@ -73,10 +73,10 @@ impl Exclusive {
 
     async fn try_open(shared: &Shared, master: &Master) -> Result<Exclusive> {
         let greeting = Greeting {
-            hop: Hop::Data,
-            credentials: &shared.config.data,
+            door: &shared.access.door(Hop::Data),
             name: &shared.client_name,
             within: shared.config.options.connect_timeout,
+            first: Some(master.socket),
         };
         let opened = Talk::open(&master.node, &shared.config, greeting).await;
         let (talk, hello) = opened.map_err(|cause| failed(&cause))?;

@@ -22,6 +22,7 @@ use crate::link::engine::{Engine, Incoming};
 use crate::link::handshake::{self, Handshake, Hop};
 use crate::link::socket;
 use crate::link::talk::bounds;
+use crate::node::role::Role;
 use crate::shared::{Limit, Master, Shared};
 use crate::status::ClientState;
 use crate::supervisor::backoff::Backoff;
@@ -110,9 +111,10 @@ fn try_execute(shared: &Shared, request: &Request, limit: Limit, interrupt: Inte
             }
             _ => None,
         };
-        let link = match shared.pool.take(word.generation, options.pool_idle) {
-            Some(link) => Ok(link),
-            None => WaitingLink::open(shared, &master, patience),
+        let link = match take_awake(shared, word, patience) {
+            Ok(Some(link)) => Ok(link),
+            Ok(None) => WaitingLink::open(shared, &master, patience),
+            Err(stop) => return stopped(stop, unsent(), Phase::Connect, refused.as_ref()),
         };
         let mut link = match link {
             Ok(link) => link,
@@ -186,10 +188,8 @@ pub(crate) fn alone(shared: &Shared, limit: Limit, interrupt: Interrupt<'_>) -> 
     };
     loop {
         let (word, master) = wait_for_master(shared, patience).map_err(|(stop, phase)| stopped(stop, phase))??;
-        if let Some(link) = shared.pool.take(word.generation, options.pool_idle) {
-            return Ok(link);
-        }
-        match WaitingLink::open(shared, &master, patience) {
+        let awake = take_awake(shared, word, patience).map_err(|stop| stopped(stop, Phase::Connect))?;
+        match awake.map_or_else(|| WaitingLink::open(shared, &master, patience), Ok) {
             Ok(link) => return Ok(link),
             Err(error) => {
                 patience.check().map_err(|stop| stopped(stop, Phase::Connect))?;
@@ -234,6 +234,31 @@ pub(crate) fn call_alone(
         patience.check().map_err(|stop| stopped(stop, Partial::default(), word.phase()))?;
         shared.gate.wait_change(word, limit.deadline, interrupt);
     }
+}
+
+/// A link of the pool. One that rested for long is asked first: what is written to a link that died during its rest may have
+/// been executed, what waits for an answer has not.
+fn take_awake(
+    shared: &Shared,
+    word: GateWord,
+    patience: Patience<'_>,
+) -> std::result::Result<Option<WaitingLink>, Stop> {
+    let options = &shared.config.options;
+    while let Some(mut link) = shared.pool.take(word.generation, options.pool_idle) {
+        if link.used_at.elapsed() <= options.heartbeat_interval {
+            return Ok(Some(link));
+        }
+        let (question, replies) = handshake::role_question(link.engine.protocol());
+        link.engine.push(0, &question, replies);
+        let patience = Patience { silence: Some(options.heartbeat_timeout), ..patience };
+        if let Ok(values) = link.exchange(patience)? {
+            match handshake::role_answer(link.engine.protocol(), &values) {
+                Some(role) if role != Role::Master => shared.doubt_role(word.generation),
+                _ => return Ok(Some(link)),
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// Wait until commands may be written, as the policy says.
@@ -303,8 +328,13 @@ impl WaitingLink {
         };
         let total = left;
         let patience = Patience { limit: Limit { deadline: Some(until), total }, silence: None, ..patience };
+        let door = shared.access.door(Hop::Data);
+        if let Some(tls) = door.stage(&master.node)? {
+            link.engine.encrypt(tls);
+        }
+        let credentials = door.credentials()?;
         let mut handshake =
-            Handshake::new(Hop::Data, options.protocol, &shared.config.data, &shared.client_name, shared.config.db)
+            Handshake::new(Hop::Data, options.protocol, &credentials, &shared.client_name, shared.config.db)
                 .redirected(master.redirects);
         loop {
             let (bytes, replies) = handshake.request();
@@ -312,10 +342,7 @@ impl WaitingLink {
             let values = match link.exchange(patience) {
                 Ok(values) => values?,
                 Err(_) => {
-                    return Err(Error::new(
-                        ErrorKind::ConnectFailed,
-                        format!("{} did not answer HELLO in time", master.node),
-                    ));
+                    return Err(handshake::stalled(&master.node, link.engine.is_handshaking()));
                 }
             };
             if let Some(hello) = handshake.answer(&values)? {
@@ -361,16 +388,6 @@ impl WaitingLink {
 
     /// Write what is queued and read until it is answered. The inner error is the link's end.
     fn exchange(&mut self, patience: Patience<'_>) -> std::result::Result<Result<Vec<Value>>, Stop> {
-        while !self.engine.output().is_empty() {
-            if let Err(error) = self.set_slice(patience.slice()) {
-                return Ok(Err(error));
-            }
-            match (&*self.stream).write(self.engine.output()) {
-                Ok(count) => self.engine.wrote(count),
-                Err(error) if is_pause(&error) => patience.check()?,
-                Err(error) => return Ok(Err(socket::lost(&error))),
-            }
-        }
         // Since the first look that found nothing: the clock is not read for replies that come at once.
         let mut quiet_since = None;
         loop {
@@ -379,6 +396,10 @@ impl WaitingLink {
                 Ok(Some(Incoming::Push(_))) => continue,
                 Ok(None) => {}
                 Err(error) => return Ok(Err(error)),
+            }
+            // What TLS has to say before the next reply is only known now.
+            if let Err(error) = self.write_out(patience)? {
+                return Ok(Err(error));
             }
             if let Err(error) = self.set_slice(patience.slice()) {
                 return Ok(Err(error));
@@ -399,6 +420,20 @@ impl WaitingLink {
                 Err(error) => return Ok(Err(socket::lost(&error))),
             }
         }
+    }
+
+    fn write_out(&mut self, patience: Patience<'_>) -> std::result::Result<Result<()>, Stop> {
+        while self.engine.has_output() {
+            if let Err(error) = self.set_slice(patience.slice()) {
+                return Ok(Err(error));
+            }
+            match (&*self.stream).write(self.engine.output()) {
+                Ok(count) => self.engine.wrote(count),
+                Err(error) if is_pause(&error) => patience.check()?,
+                Err(error) => return Ok(Err(socket::lost(&error))),
+            }
+        }
+        Ok(Ok(()))
     }
 
     /// Near a deadline the slice shrinks with every call; far from it, it is set once.

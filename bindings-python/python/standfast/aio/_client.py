@@ -299,6 +299,20 @@ class Client(Commands[TextT]):
         """
         return await self._events.next(timeout)
 
+    async def drain(self, timeout: float | None = None) -> None:
+        """End in order: new commands fail with ``Closed``, those that were accepted are finished, then the client is closed.
+
+        Args:
+            timeout: Seconds; ``None`` waits as long as the commands' own deadlines last.
+
+        Raises:
+            NetworkTimeoutError: Something was still under way at the end of the time; it ended with the close.
+        """
+        try:
+            await self._drivers.current().drain(timeout)
+        finally:
+            self._close()
+
     async def close(self) -> None:
         """Close the client. Whoever waits wakes up with the error ``Closed``. May be called again."""
         self._close()
