@@ -1074,6 +1074,8 @@ standfast_status standfast_watch_commit(const standfast_watch *watch,
  * Threads: any. Never blocks.
  */
 standfast_status standfast_watch_free(standfast_watch *watch);
+
+/**
  * A lock: a key that holds the token of its owner for a time. Nothing is taken yet.
  *
  * No lock over asynchronous replication is perfect: after a failover the new master may give it to somebody else. What is
