@@ -572,6 +572,11 @@ export class Client {
   /** Ask every sentinel and node, and say what is wrong or will be when something fails; the worst first, nothing if all is well. Changes nothing. */
   doctor(): Promise<Finding[]>;
   readonly closed: boolean;
+  /**
+   * End in order: new commands are refused with `Closed`, those that were accepted are finished, then the client is closed.
+   * Rejected with `Timeout` when something is still under way after so many milliseconds; it ends with the close.
+   */
+  drain(timeout?: number): Promise<void>;
   /** What is pending ends with an error; fulfilled when all of it has. */
   close(): Promise<void>;
   /** What waits for this client keeps the process alive: the default. */

@@ -115,6 +115,11 @@ class Client {
     return this.#session.closed;
   }
 
+  /** What was accepted is finished, what is new is refused; then the client is closed. */
+  async drain(timeout) {
+    await this.#session.drain(timeout);
+  }
+
   /** What is pending ends with an error; fulfilled when all of it has. */
   async close() {
     await this.#session.close();

@@ -27,6 +27,9 @@ use crate::shared::{Limit, Master, Shared};
 use crate::status::ClientState;
 use crate::supervisor::backoff::Backoff;
 
+/// A link that was used so recently is not asked whether it still lives: that costs a system call, and it may as well die right after the answer.
+const FRESH: Duration = Duration::from_millis(1);
+
 /// A link of the pool.
 #[derive(Debug)]
 pub(crate) struct WaitingLink {
@@ -366,7 +369,8 @@ impl WaitingLink {
     }
 
     pub(crate) fn is_reusable(&self, generation: u64, max_idle: Duration) -> bool {
-        self.generation == generation && self.used_at.elapsed() < max_idle && socket::is_quiet(&self.stream)
+        let idle = self.used_at.elapsed();
+        self.generation == generation && idle < max_idle && (idle < FRESH || socket::is_quiet(&self.stream))
     }
 
     /// One request, to its replies or to the end of the link.
