@@ -1,7 +1,9 @@
 // The public API's types, written by hand (the options by `cargo xtask codegen`) and checked by test/types.test-d.ts.
 /// <reference types="node" />
 import type { Commands, Text } from './commands';
+import type { QueuedCommands } from './queued';
 
+export type { QueuedCommands } from './queued';
 export type { Commands, Integer, Many, Numeric, Pairs, Text } from './commands';
 
 /** What may be sent: numbers are sent as JavaScript writes them. */
@@ -42,13 +44,17 @@ export interface ConnectOptions {
   sentinelAuth?: 'same';
   /** The database number. Default: 0. */
   db?: number;
+  /** A file with the password on the data nodes, read again for every connection. */
+  passwordFile?: string;
+  /** A file with the password on the sentinels, read again for every connection. */
+  sentinelPasswordFile?: string;
   /** Whether connect waits for the first master. Default: wait. */
   connect?: 'wait' | 'background';
   /** How long connect waits for the first master. Default: 10s. Milliseconds, or text such as '5s'. */
   connectDeadline?: number | string;
-  /** Time for one connection to a data node: TCP, handshake and role. Default: 2s. Milliseconds, or text such as '5s'. */
+  /** Time for one connection to a data node: TCP, TLS, handshake and role. Default: 2s. Milliseconds, or text such as '5s'. */
   connectTimeout?: number | string;
-  /** Time for connecting to a sentinel, and for each question to it. Default: 300ms. Milliseconds, or text such as '5s'. */
+  /** Time for connecting to a sentinel (TCP, TLS, handshake), and for each question to it. Default: 300ms. Milliseconds, or text such as '5s'. */
   sentinelTimeout?: number | string;
   /** How long the first sentinel's answer waits for those of the others, unless a majority has answered. Default: 100ms. Milliseconds, or text such as '5s'. */
   hedgeDelay?: number | string;
@@ -104,6 +110,34 @@ export interface ConnectOptions {
   maxReplyBytes?: number;
   /** The deepest nesting of a reply that is accepted. Default: 128. */
   maxReplyDepth?: number;
+  /** Which hops are encrypted; rediss:// and rediss+sentinel:// encrypt all. Default: none. */
+  tls?: 'none' | 'data' | 'sentinel' | 'both';
+  /** Who may certify data nodes: `system`, a file of certificates (PEM), or their text. Default: system. */
+  tlsCa?: string;
+  /** The client's certificate for data nodes: a file (PEM), or its text. */
+  tlsCert?: string;
+  /** The key of `tls_cert`: a file (PEM), or its text. */
+  tlsKey?: string;
+  /** The name in the certificates of data nodes: the host that is connected to, a fixed name, or rules host:port=name,... Default: announced. */
+  tlsServerName?: string;
+  /** Whether data nodes have to prove who they are; `insecure` is for tests. Default: full. */
+  tlsVerify?: 'full' | 'insecure';
+  /** `same`: the sentinels take the TLS settings of the data nodes. Default: own. */
+  sentinelTls?: 'own' | 'same';
+  /** Who may certify sentinels: `system`, a file of certificates (PEM), or their text. Default: system. */
+  sentinelTlsCa?: string;
+  /** The client's certificate for sentinels: a file (PEM), or its text. */
+  sentinelTlsCert?: string;
+  /** The key of `sentinel_tls_cert`: a file (PEM), or its text. */
+  sentinelTlsKey?: string;
+  /** The name in the certificates of sentinels: the host that is connected to, a fixed name, or rules host:port=name,... Default: announced. */
+  sentinelTlsServerName?: string;
+  /** Whether sentinels have to prove who they are; `insecure` is for tests. Default: full. */
+  sentinelTlsVerify?: 'full' | 'insecure';
+  /** What is connected to instead of the addresses that sentinels announce: rules from=to,... of host:port or host. Default: none. */
+  addressMap?: string;
+  /** Which addresses of a host name are tried first; all of them are. Default: system. */
+  ipPreference?: 'system' | 'ipv4' | 'ipv6';
   /** How often a write is tried to see whether writing works; `off` for never. Default: off. Milliseconds, or text such as '5s'. */
   writeProbeInterval?: number | string;
   /** The hash that the write probe sets a field of; without one, a key with the names of host and client. */
@@ -112,8 +146,6 @@ export interface ConnectOptions {
   writeProbeTimeout?: number | string;
   /** The name that servers show in CLIENT LIST. Default: standfast:<lang>:<version>. */
   clientName?: string;
-  /** Which hops are encrypted. Default: none. Reserved: this version takes the default only. */
-  tls?: 'none' | 'data' | 'sentinel' | 'both';
   /** The library's name and version that servers show in CLIENT LIST. Reserved: this version takes the default only. */
   clientInfo?: string;
   /** Back-off before the first retry. Default: 0s. Reserved: this version takes the default only. Milliseconds, or text such as '5s'. */
@@ -137,6 +169,49 @@ export interface CommandOptions<Buffers extends boolean = boolean> {
   /** Milliseconds, or Infinity; without it `commandTimeout` holds. */
   timeout?: number;
   /** Strings in the reply become Buffers. Without it, bytes that are not UTF-8 become U+FFFD. */
+  buffers?: Buffers;
+  signal?: AbortSignal;
+  /**
+   * Twice is as good as once: a command whose fate is unknown is sent again, inside its time, instead of failing with
+   * `MaybeExecuted`.
+   */
+  idempotent?: boolean;
+}
+
+export interface UnitOptions<Buffers extends boolean = boolean> extends CommandOptions<Buffers> {
+  /** Whether the first command that failed throws its error, whose `outcomes` are those of all. Default: true. */
+  throwOnError?: boolean;
+}
+
+/** Commands that are collected: each method adds one, and gives the collection back. */
+export interface Queued extends QueuedCommands {
+  /** Any command, name first. */
+  add(...args: Argument[]): this;
+  readonly length: number;
+}
+
+/** Several commands in one write. Each has an outcome of its own; of a transaction all are executed or none. */
+export interface Pipeline extends Queued {
+  /**
+   * One outcome for each command, in their order. When the link is lost on the way: `MaybeExecuted` for what was sent and
+   * writes something, `Disconnected` for what was certainly not executed; behind a command that was executed nothing is sent
+   * again by itself.
+   */
+  execute(options: UnitOptions & { buffers: true }): Promise<Reply<Buffer>[]>;
+  execute(options?: UnitOptions<false>): Promise<Reply[]>;
+}
+
+/** The commands of the client, executed at once on the link that watches the keys. */
+export interface Now extends Commands {
+  /** Any command, name first. */
+  execute(...args: Argument[]): Promise<Reply>;
+}
+
+export interface WatchOptions<Buffers extends boolean = boolean> {
+  /** Milliseconds for all attempts together, or Infinity; without it `commandTimeout` holds. */
+  timeout?: number;
+  /** How often the function is run at the most. */
+  attempts?: number;
   buffers?: Buffers;
   signal?: AbortSignal;
 }
@@ -460,6 +535,17 @@ export class Client {
   /** Any command, with options. */
   command(args: readonly Argument[], options: CommandOptions & { buffers: true }): Promise<Reply<Buffer>>;
   command(args: readonly Argument[], options?: CommandOptions<false>): Promise<Reply>;
+  /** Begin a pipeline: its methods are those of the client, and collect commands for one write. */
+  pipeline(): Pipeline;
+  /** Begin a transaction: all of the commands or none, between MULTI and EXEC. */
+  transaction(): Pipeline;
+  /**
+   * A transaction that depends on what was read before it. `run` reads with the methods of `now`, and adds commands to `tx`; they
+   * are executed if none of the keys was changed in the meantime, and otherwise `run` is called again. `TransactionAborted`
+   * when time or attempts are used up.
+   */
+  watch(keys: Argument | readonly Argument[], run: (now: Now, tx: Queued) => unknown, options: WatchOptions & { buffers: true }): Promise<Reply<Buffer>[]>;
+  watch(keys: Argument | readonly Argument[], run: (now: Now, tx: Queued) => unknown, options?: WatchOptions<false>): Promise<Reply[]>;
   /** Returns at once; the server's confirmation is `ready()`. */
   subscribe(channels: Argument | readonly Argument[], options: SubscribeOptions & { buffers: true }): Subscription<Buffer>;
   subscribe(channels: Argument | readonly Argument[], options?: SubscribeOptions<false>): Subscription;
@@ -498,6 +584,19 @@ export class Client {
   /** Nothing of this client keeps the process alive, not even a command that waits for its reply. */
   unref(): this;
   [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * A Lua script, kept to be called. It is sent by its digest, and as a whole only to a server that does not know it, such as a new
+ * master; in a pipeline or a transaction always as a whole. The same goes for `client.eval`.
+ */
+export class Script {
+  /** `readOnly`: it only reads (EVAL_RO), so that it is sent again after a loss. */
+  constructor(source: string | Uint8Array, options?: { readOnly?: boolean });
+  readonly source: string | Uint8Array;
+  /** What the client's methods return: a promise, or the pipeline itself. */
+  call(on: Queued, keys?: readonly Argument[], args?: readonly Argument[]): Queued;
+  call(on: Commands, keys?: readonly Argument[], args?: readonly Argument[], options?: CommandOptions): Promise<Reply>;
 }
 
 /**
@@ -613,6 +712,8 @@ export class StandfastError extends Error {
   readonly serverCode?: string;
   /** For errors that the server gave: its text. */
   readonly serverText?: string;
+  /** For the error of one command of a pipeline or a transaction: what became of all of them. */
+  readonly outcomes?: readonly Reply[];
 }
 
 /** The version of this package and of the core inside it. */

@@ -93,6 +93,29 @@ static void replies(void) {
     CHECK_OK(standfast_reply_free(NULL));
 }
 
+static void units(void) {
+    const char *argv[] = {"GET"};
+    standfast_client *client = NULL;
+    standfast_unit *unit = NULL;
+    standfast_watch *watch = NULL;
+    standfast_reply *reply = NULL;
+    NULL_ARGUMENT(standfast_unit_new(STANDFAST_UNIT_PIPELINE, NULL));
+    NULL_ARGUMENT(standfast_unit_add(NULL, 1, argv, NULL));
+    NULL_ARGUMENT(standfast_unit_set_idempotent(NULL, true));
+    NULL_ARGUMENT(standfast_unit_send(client, unit, STANDFAST_DEFAULT_TIMEOUT, NULL));
+    NULL_ARGUMENT(standfast_unit_send(client, unit, STANDFAST_DEFAULT_TIMEOUT, &reply));
+    NULL_ARGUMENT(standfast_queue_send_unit(NULL, unit, STANDFAST_DEFAULT_TIMEOUT, 1));
+    NULL_ARGUMENT(standfast_watch_new(client, 1, argv, NULL, 0, STANDFAST_DEFAULT_TIMEOUT, NULL));
+    NULL_ARGUMENT(standfast_watch_new(client, 1, argv, NULL, 0, STANDFAST_DEFAULT_TIMEOUT, &watch));
+    NULL_ARGUMENT(standfast_watch_begin(NULL));
+    NULL_ARGUMENT(standfast_watch_command(NULL, 1, argv, NULL, NULL));
+    NULL_ARGUMENT(standfast_watch_command(NULL, 1, argv, NULL, &reply));
+    NULL_ARGUMENT(standfast_watch_commit(NULL, NULL, NULL));
+    NULL_ARGUMENT(standfast_watch_commit(NULL, NULL, &reply));
+    CHECK_OK(standfast_unit_free(NULL));
+    CHECK_OK(standfast_watch_free(NULL));
+}
+
 static void subscriptions(void) {
     standfast_channels *channels = NULL;
     standfast_subscription *subscription = NULL;
@@ -235,6 +258,7 @@ int main(void) {
     options();
     clients();
     replies();
+    units();
     subscriptions();
     queues();
     logs();

@@ -43,7 +43,8 @@ class Session {
     try {
       if (!Array.isArray(args)) toArguments(args);
       if (options === undefined) return this.#command(args, undefined, false, undefined);
-      const { timeout, buffers, signal } = toOptions(options, COMMAND, 'a command');
+      const { timeout, buffers, signal, idempotent } = toOptions(options, COMMAND, 'a command');
+      if (idempotent) return this.#idempotent(args, timeout, buffers, signal);
       return this.#command(args, toTimeout(timeout), buffers, toSignal(signal));
     } catch (error) {
       return Promise.reject(error);
@@ -54,6 +55,7 @@ class Session {
   call(build, args) {
     try {
       const [words, options] = build(...args);
+      if (options.idempotent) return this.#idempotent(words, options.timeout, options.buffers, options.signal);
       return this.#command(words, toTimeout(options.timeout), options.buffers, toSignal(options.signal));
     } catch (error) {
       return Promise.reject(error);
@@ -107,6 +109,35 @@ class Session {
       return Promise.reject(error);
     }
     return this.#promise(number, tag, signal);
+  }
+
+  #idempotent(words, timeout, buffers, signal) {
+    return this.submit(signal, buffers, 'the command', (client, tag) => client.submitIdempotent(toArguments(words), toTimeout(timeout), tag));
+  }
+
+  /** The outcomes of several commands. */
+  unit(commands, transaction, { timeout, buffers, signal, idempotent }) {
+    return this.submit(signal, buffers, transaction ? 'the transaction' : 'the pipeline', (client, tag) =>
+      client.submitUnit(commands.map(toArguments), transaction, toTimeout(timeout), idempotent === true, tag));
+  }
+
+  /** A transaction over watched keys; its steps follow. */
+  watched(keys, timeout, attempts) {
+    return this.#native.watch(toArguments(keys), toTimeout(timeout), attempts);
+  }
+
+  watchBegin(watched, signal) {
+    return this.submit(signal, false, 'the transaction', (client, tag) => client.submitWatchBegin(watched, tag));
+  }
+
+  watchCommand(watched, words, { buffers, signal }) {
+    return this.submit(signal, buffers, 'the command', (client, tag) => client.submitWatchCommand(watched, toArguments(words), tag));
+  }
+
+  /** The outcomes, or null if another round is needed. */
+  watchCommit(watched, commands, { buffers, signal }) {
+    return this.submit(signal, buffers, 'the transaction', (client, tag) =>
+      client.submitWatchCommit(watched, commands.map(toArguments), tag));
   }
 
   /** What `connect` waits for: the first master, unless it connects in the background. */

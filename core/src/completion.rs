@@ -156,7 +156,12 @@ impl Queue {
         self.start_answered(tag, async move { wait.await.map(|()| Answer::One(Value::Nil)) })
     }
 
-    fn start_answered(&self, tag: u64, wait: impl Future<Output = Result<Answer>> + Send + 'static) -> Result<()> {
+    /// Something that a task of the supervisor's runtime does.
+    pub(crate) fn start_answered(
+        &self,
+        tag: u64,
+        wait: impl Future<Output = Result<Answer>> + Send + 'static,
+    ) -> Result<()> {
         let shared = self.client.shared();
         let runtime = shared.runtime()?;
         self.inner.begin_wait(tag)?;

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod access;
 mod bell;
 mod client;
 mod command;
@@ -33,6 +34,8 @@ mod sync;
 mod timer;
 mod tree;
 mod unit;
+mod watched;
+mod watched_queue;
 
 pub mod blocking;
 #[cfg(feature = "internals")]
@@ -44,8 +47,9 @@ pub use client::{Client, Timeout};
 pub use command::{Answer, Request, Words};
 pub use completion::{Completion, Host, Queue, Turned};
 pub use config::{
-    Config, ConnectPolicy, Credentials, HostPort, MinorityPolicy, Mode, OptionKind, OptionScope, OptionSpec,
-    OptionValue, Options, OverflowPolicy, ProtocolPolicy, Secret, UnavailablePolicy,
+    AddressMap, Config, ConnectPolicy, Credentials, Hop, HostPort, IpPreference, MinorityPolicy, Mode, NameTable,
+    OptionKind, OptionScope, OptionSpec, OptionValue, Options, OverflowPolicy, ProtocolPolicy, Secret, SentinelTls,
+    ServerNames, TlsPolicy, UnavailablePolicy, VerifyPolicy,
 };
 pub use doctor::{FINDINGS, Finding, FindingKind, Severity};
 pub use errand::Errand;
@@ -60,6 +64,8 @@ pub use status::{ClientState, LinkStatus, Node, Opinion, SentinelStatus, Status,
 pub use subscription::{Channels, Dropped, Gap, Item, Message, Subscription};
 pub use tree::{Tree, unix_micros};
 pub use unit::Unit;
+pub use watched::Watched;
+pub use watched_queue::SharedWatched;
 
 /// The version of this library.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

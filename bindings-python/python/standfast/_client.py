@@ -15,6 +15,7 @@ from ._lock import Lock
 from ._node import NodeClient
 from ._scan import Scan
 from ._subscription import Events, Subscription
+from ._unit import Function, Pipeline, watch
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -36,15 +37,24 @@ class Client(Commands[TextT]):
         self._native = native
         self._decode = decode
         self._timeout: float | None = None
+        self._idempotent = False
         self._first: Client[Any] | None = None
 
-    def execute(self, *args: Argument, timeout: float | None = None, decode: bool | None = None) -> Any:
+    def execute(
+        self,
+        *args: Argument,
+        timeout: float | None = None,
+        decode: bool | None = None,
+        idempotent: bool | None = None,
+    ) -> Any:
         """Execute a command and wait for its reply.
 
         Args:
             *args: The command and its arguments, one by one.
             timeout: Seconds until the call gives up; ``None`` means the option ``command_timeout``, ``math.inf`` for ever.
             decode: Whether strings in the reply become ``str``; ``None`` means what the client was told.
+            idempotent: Whether twice is as good as once: then a command whose fate is unknown is sent again, inside its
+                time, instead of failing with ``MaybeExecuted``.
 
         Raises:
             NetworkTimeoutError: The deadline passed; the command was certainly not executed, or it only reads.
@@ -54,15 +64,24 @@ class Client(Commands[TextT]):
         """
         if timeout is None:
             timeout = self._timeout
-        return self._native.execute(args, timeout, self._decode if decode is None else decode)
+        decode = self._decode if decode is None else decode
+        return self._native.execute(args, timeout, decode, self._idempotent if idempotent is None else idempotent)
 
     @overload
-    def with_options(self, *, timeout: float | None = None, decode: Literal[True]) -> Client[str]: ...
+    def with_options(
+        self, *, timeout: float | None = None, decode: Literal[True], idempotent: bool | None = None
+    ) -> Client[str]: ...
     @overload
-    def with_options(self, *, timeout: float | None = None, decode: Literal[False]) -> Client[bytes]: ...
+    def with_options(
+        self, *, timeout: float | None = None, decode: Literal[False], idempotent: bool | None = None
+    ) -> Client[bytes]: ...
     @overload
-    def with_options(self, *, timeout: float | None = None, decode: None = None) -> Client[TextT]: ...
-    def with_options(self, *, timeout: float | None = None, decode: bool | None = None) -> Client[Any]:
+    def with_options(
+        self, *, timeout: float | None = None, decode: None = None, idempotent: bool | None = None
+    ) -> Client[TextT]: ...
+    def with_options(
+        self, *, timeout: float | None = None, decode: bool | None = None, idempotent: bool | None = None
+    ) -> Client[Any]:
         """The same client with other options for the commands that are called on what is returned.
 
         It is cheap, and may be kept or used once: ``client.with_options(timeout=0.2).get("k")``.
@@ -70,15 +89,56 @@ class Client(Commands[TextT]):
         Args:
             timeout: Seconds until a call gives up; ``None`` means what this client does, ``math.inf`` for ever.
             decode: Whether strings in replies and messages become ``str``; ``None`` means what this client does.
+            idempotent: Whether twice is as good as once: then a command whose fate is unknown is sent again, inside its
+                time, instead of failing with ``MaybeExecuted``. ``None`` means what this client does.
         """
         other: Client[Any] = Client(self._native, self._decode if decode is None else decode)
         other._timeout = self._timeout if timeout is None else timeout
+        other._idempotent = self._idempotent if idempotent is None else idempotent
         # It lives as long as anybody uses it in any form, and only the first form warns if it was not closed.
         other._first = self if self._first is None else self._first
         return other
 
     def _run(self, words: Any) -> Any:
-        return self._native.execute(tuple(words), self._timeout, self._decode)
+        return self._native.execute(tuple(words), self._timeout, self._decode, self._idempotent)
+
+    def pipeline(self) -> Pipeline[TextT]:
+        """Begin a pipeline: its methods are those of the client, and collect commands for one write.
+
+        Executed by ``pipeline.execute()``, or at the end of ``with client.pipeline() as pipeline: ...``.
+        Each command has an outcome of its own; behind one that was executed nothing is sent again by itself.
+        """
+        return Pipeline(self._native, False, self._timeout, self._decode, self._idempotent)
+
+    def transaction(self) -> Pipeline[TextT]:
+        """Begin a transaction: like :meth:`pipeline`, but all of the commands or none, between ``MULTI`` and ``EXEC``."""
+        return Pipeline(self._native, True, self._timeout, self._decode, self._idempotent)
+
+    def watch(
+        self,
+        keys: Name | Iterable[Name],
+        function: Function[TextT],
+        *,
+        timeout: float | None = None,
+        attempts: int | None = None,
+    ) -> list[Any]:
+        """A transaction that depends on what was read before it; the results of its commands.
+
+        The function reads with the methods of its first argument, which are executed at once, and adds commands to its
+        second. They are executed if none of the keys was changed in the meantime, and otherwise the function is run again.
+
+        Args:
+            keys: One key or several.
+            function: May be run any number of times. What it raises ends it, and nothing is executed.
+            timeout: Seconds for all of it; ``None`` means the option ``command_timeout``, ``math.inf`` for ever.
+            attempts: How often the function is run at the most; as often as the time allows if not given.
+
+        Raises:
+            ServerError: ``TransactionAborted`` when time or attempts are used up: nothing was executed.
+            NetworkConnectionError: ``MaybeExecuted`` when the link was lost behind ``EXEC``; it is not run again then.
+        """
+        timeout = self._timeout if timeout is None else timeout
+        return watch(self._native, keys, function, timeout, attempts, self._decode)
 
     def subscribe(
         self,

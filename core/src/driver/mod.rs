@@ -2,6 +2,7 @@
 
 pub(crate) mod admission;
 pub(crate) mod doubt;
+pub(crate) mod exclusive;
 pub(crate) mod gate;
 mod host_lane;
 pub(crate) mod hosted;

@@ -306,18 +306,20 @@ impl Driver {
             _registered: registered,
         };
         let (config, name) = (&self.shared.config, &self.shared.client_name);
+        let door = self.shared.access.door(Hop::Data);
+        if let Some(tls) = door.stage(&master.node)? {
+            link.engine.encrypt(tls);
+        }
+        let credentials = door.credentials()?;
         let mut handshake =
-            Handshake::new(Hop::Data, options.protocol, &config.data, name, config.db).redirected(master.redirects);
+            Handshake::new(Hop::Data, options.protocol, &credentials, name, config.db).redirected(master.redirects);
         loop {
             let (bytes, replies) = handshake.request();
             link.engine.push(0, &bytes, replies);
             let values = match tokio::time::timeout_at(until, link.greet()).await {
                 Ok(values) => values?,
                 Err(_) => {
-                    return Err(Error::new(
-                        ErrorKind::ConnectFailed,
-                        format!("{} did not answer HELLO in time", master.node),
-                    ));
+                    return Err(handshake::stalled(&master.node, link.engine.is_handshaking()));
                 }
             };
             if let Some(hello) = handshake.answer(&values)? {
@@ -361,7 +363,7 @@ impl Driver {
                     Ok(()) => self.read(&mut link),
                     Err(error) => Err(socket::lost(&error)),
                 },
-                ready = link.stream.writable(), if !link.engine.output().is_empty() => ready.map_err(|error| socket::lost(&error)),
+                ready = link.stream.writable(), if link.engine.has_output() => ready.map_err(|error| socket::lost(&error)),
                 job = self.queue.recv(), if !self.queue_closed => {
                     self.accept(job);
                     // Whatever else is there already goes out with the same write.
@@ -402,7 +404,7 @@ impl Driver {
             link.probing = true;
             return;
         }
-        while link.engine.in_flight() < most && link.engine.output().len() < OUTPUT_AHEAD {
+        while link.engine.in_flight() < most && link.engine.queued() < OUTPUT_AHEAD {
             let Some(job) = self.again.pop_front().or_else(|| self.pending.pop_front()) else { return };
             if job.ticket.send() {
                 if link.in_flight.is_empty() {
@@ -454,6 +456,11 @@ impl Driver {
             Verdict::Settle(result) => {
                 let _ = job.reply.send(result);
             }
+            Verdict::Instead(request) => {
+                if job.ticket.unsend(PENDING) {
+                    self.again.push_back(Job { request, ..job });
+                }
+            }
             Verdict::Again(again) => {
                 self.shared.counters.count(Counter::Retries);
                 let refused = again.at_deadline().is_some();
@@ -492,7 +499,7 @@ impl Link {
     }
 
     fn write(&mut self) -> Result<()> {
-        while !self.engine.output().is_empty() {
+        while self.engine.has_output() {
             match self.stream.try_write(self.engine.output()) {
                 Ok(count) => self.engine.wrote(count),
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(()),
@@ -511,7 +518,7 @@ impl Link {
                 Some(Incoming::Push(_)) => continue,
                 None => {}
             }
-            if self.engine.output().is_empty() {
+            if !self.engine.has_output() {
                 self.stream.readable().await.map_err(|error| socket::lost(&error))?;
             } else {
                 self.stream.writable().await.map_err(|error| socket::lost(&error))?;

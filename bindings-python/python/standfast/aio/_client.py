@@ -17,6 +17,7 @@ from ._lock import Lock
 from ._node import NodeClient
 from ._scan import Scan
 from ._subscription import Events, Subscription
+from ._unit import Function, Pipeline, watch
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -36,17 +37,26 @@ class Client(Commands[TextT]):
         self._native = native
         self._decode = decode
         self._timeout: float | None = None
+        self._idempotent = False
         self._first: Client[Any] | None = None
         self._drivers = Drivers(native)
         self._events = Events(native.events())
 
-    async def execute(self, *args: Argument, timeout: float | None = None, decode: bool | None = None) -> Any:
+    async def execute(
+        self,
+        *args: Argument,
+        timeout: float | None = None,
+        decode: bool | None = None,
+        idempotent: bool | None = None,
+    ) -> Any:
         """Execute a command and wait for its reply.
 
         Args:
             *args: The command and its arguments, one by one.
             timeout: Seconds until the call gives up; ``None`` means the option ``command_timeout``, ``math.inf`` for ever.
             decode: Whether strings in the reply become ``str``; ``None`` means what the client was told.
+            idempotent: Whether twice is as good as once: then a command whose fate is unknown is sent again, inside its
+                time, instead of failing with ``MaybeExecuted``.
 
         Raises:
             NetworkTimeoutError: The deadline passed; the command was certainly not executed, or it only reads.
@@ -56,25 +66,74 @@ class Client(Commands[TextT]):
         """
         if timeout is None:
             timeout = self._timeout
-        return await self._drivers.current().execute(args, timeout, self._decode if decode is None else decode)
+        decode = self._decode if decode is None else decode
+        idempotent = self._idempotent if idempotent is None else idempotent
+        return await self._drivers.current().execute(args, timeout, decode, idempotent)
 
     @overload
-    def with_options(self, *, timeout: float | None = None, decode: Literal[True]) -> Client[str]: ...
+    def with_options(
+        self, *, timeout: float | None = None, decode: Literal[True], idempotent: bool | None = None
+    ) -> Client[str]: ...
     @overload
-    def with_options(self, *, timeout: float | None = None, decode: Literal[False]) -> Client[bytes]: ...
+    def with_options(
+        self, *, timeout: float | None = None, decode: Literal[False], idempotent: bool | None = None
+    ) -> Client[bytes]: ...
     @overload
-    def with_options(self, *, timeout: float | None = None, decode: None = None) -> Client[TextT]: ...
-    def with_options(self, *, timeout: float | None = None, decode: bool | None = None) -> Client[Any]:
+    def with_options(
+        self, *, timeout: float | None = None, decode: None = None, idempotent: bool | None = None
+    ) -> Client[TextT]: ...
+    def with_options(
+        self, *, timeout: float | None = None, decode: bool | None = None, idempotent: bool | None = None
+    ) -> Client[Any]:
         """The same client with other options; see :meth:`standfast.Client.with_options`."""
         other: Client[Any] = Client.__new__(Client)
         other._native, other._drivers, other._events = self._native, self._drivers, self._events
         other._decode = self._decode if decode is None else decode
         other._timeout = self._timeout if timeout is None else timeout
+        other._idempotent = self._idempotent if idempotent is None else idempotent
         other._first = self if self._first is None else self._first
         return other
 
     async def _run(self, words: Any) -> Any:
-        return await self._drivers.current().execute(tuple(words), self._timeout, self._decode)
+        return await self._drivers.current().execute(tuple(words), self._timeout, self._decode, self._idempotent)
+
+    def pipeline(self) -> Pipeline[TextT]:
+        """Begin a pipeline: its methods are those of the client, and collect commands for one write.
+
+        Awaited: ``await pipeline.execute()``, or ``async with client.pipeline() as pipeline: ...``.
+        Each command has an outcome of its own; behind one that was executed nothing is sent again by itself.
+        """
+        return Pipeline(self._drivers, False, self._timeout, self._decode, self._idempotent)
+
+    def transaction(self) -> Pipeline[TextT]:
+        """Begin a transaction: like :meth:`pipeline`, but all of the commands or none, between ``MULTI`` and ``EXEC``."""
+        return Pipeline(self._drivers, True, self._timeout, self._decode, self._idempotent)
+
+    async def watch(
+        self,
+        keys: Name | Iterable[Name],
+        function: Function[TextT],
+        *,
+        timeout: float | None = None,
+        attempts: int | None = None,
+    ) -> list[Any]:
+        """A transaction that depends on what was read before it; the results of its commands.
+
+        The function reads with the methods of its first argument, which are executed at once, and adds commands to its
+        second. They are executed if none of the keys was changed in the meantime, and otherwise the function is run again.
+
+        Args:
+            keys: One key or several.
+            function: May be run any number of times. What it raises ends it, and nothing is executed.
+            timeout: Seconds for all of it; ``None`` means the option ``command_timeout``, ``math.inf`` for ever.
+            attempts: How often the function is run at the most; as often as the time allows if not given.
+
+        Raises:
+            ServerError: ``TransactionAborted`` when time or attempts are used up: nothing was executed.
+            NetworkConnectionError: ``MaybeExecuted`` when the link was lost behind ``EXEC``; it is not run again then.
+        """
+        timeout = self._timeout if timeout is None else timeout
+        return await watch(self._native, self._drivers, keys, function, timeout, attempts, self._decode)
 
     def subscribe(
         self,
