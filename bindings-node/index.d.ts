@@ -223,6 +223,12 @@ export interface SubscribeOptions<Buffers extends boolean = boolean> {
   bytes?: number;
   /** What a full queue does. */
   overflow?: Overflow;
+  /** Time without a message after which the link has to prove that it lives. Milliseconds, or text such as '5s'. */
+  maxSilence?: number | string;
+  /** Time between messages of our own that prove the way from publishing to receiving. The user needs the right to publish. */
+  pulseInterval?: number | string;
+  /** 2 listens to a replica, too, which may fill what a crash of the master would swallow. Default: 1. */
+  redundancy?: number;
   /** Channel, pattern and payload are Buffers. */
   buffers?: Buffers;
 }
@@ -551,6 +557,9 @@ export class Client {
   subscribe(channels: Argument | readonly Argument[], options?: SubscribeOptions<false>): Subscription;
   psubscribe(patterns: Argument | readonly Argument[], options: SubscribeOptions & { buffers: true }): Subscription<Buffer>;
   psubscribe(patterns: Argument | readonly Argument[], options?: SubscribeOptions<false>): Subscription;
+  /** Sharded channels: what is published there with SPUBLISH (servers from 7.0). */
+  ssubscribe(channels: Argument | readonly Argument[], options: SubscribeOptions & { buffers: true }): Subscription<Buffer>;
+  ssubscribe(channels: Argument | readonly Argument[], options?: SubscribeOptions<false>): Subscription;
   /** A lock. Nothing is taken yet. */
   lock(key: Argument, options: LockOptions): Lock;
   /** The keys, as a stream, from a healthy replica, or from the master where there is none. */
@@ -577,6 +586,11 @@ export class Client {
   /** Ask every sentinel and node, and say what is wrong or will be when something fails; the worst first, nothing if all is well. Changes nothing. */
   doctor(): Promise<Finding[]>;
   readonly closed: boolean;
+  /**
+   * End in order: new commands are refused with `Closed`, those that were accepted are finished, then the client is closed.
+   * Rejected with `Timeout` when something is still under way after so many milliseconds; it ends with the close.
+   */
+  drain(timeout?: number): Promise<void>;
   /** What is pending ends with an error; fulfilled when all of it has. */
   close(): Promise<void>;
   /** What waits for this client keeps the process alive: the default. */

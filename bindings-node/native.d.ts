@@ -35,6 +35,7 @@ export class NativeClient {
   submitWatchCommit(watched: NativeWatched, commands: (string | Uint8Array)[][], tag: number): void;
   submitConnected(tag: number): void;
   submitSubscriptionReady(subscription: NativeSubscription, timeout: number | undefined, tag: number): void;
+  submitDrain(timeout: number | undefined, tag: number): void;
   cancel(tag: number): RawError | null;
   subscribe(names: (string | Uint8Array)[], patterns: boolean, options: object, buffers: boolean): NativeSubscription;
   events(): NativeEvents;

@@ -71,6 +71,7 @@ static void clients(void) {
     NULL_ARGUMENT(standfast_client_set_credentials(NULL, NULL, NULL, NULL));
     NULL_ARGUMENT(standfast_client_doctor(NULL, NULL));
     NULL_ARGUMENT(standfast_client_doctor(NULL, &reply));
+    NULL_ARGUMENT(standfast_client_drain(NULL, 0));
     NULL_ARGUMENT(standfast_client_close(NULL));
     CHECK_OK(standfast_client_free(NULL));
 }
@@ -154,6 +155,7 @@ static void queues(void) {
     NULL_ARGUMENT(standfast_queue_send(NULL, 1, argv, NULL, STANDFAST_DEFAULT_TIMEOUT, 1));
     NULL_ARGUMENT(standfast_queue_connected(NULL, 0));
     NULL_ARGUMENT(standfast_queue_wait_ready(NULL, 0, 0));
+    NULL_ARGUMENT(standfast_queue_drain(NULL, 0, 0));
     NULL_ARGUMENT(standfast_queue_subscription_ready(NULL, NULL, 0, 0));
     NULL_ARGUMENT(standfast_queue_next(NULL, 0, NULL, NULL, NULL));
     NULL_ARGUMENT(standfast_queue_next(NULL, 0, &tag, &status, NULL));

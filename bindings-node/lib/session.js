@@ -97,13 +97,13 @@ class Session {
     return promise;
   }
 
-  /** Something else than a command that ends with an answer; `start` submits it under a tag. */
+  /** Something else than a command that ends with an answer; `start` submits it under a tag, and gives true to have it flushed. */
   submit(signal, buffers, what, start) {
     const number = this.#free.length > 0 ? this.#free.pop() : this.#waiting.length;
     const tag = buffers ? 2 * number + 1 : 2 * number;
     try {
       if (toSignal(signal)?.aborted) throw aborted(signal, what);
-      if (start(this.#native, tag) === true && !this.#watched) process.nextTick(() => this.#native.flush());
+      if (start(this.#native, tag) === true) process.nextTick(() => this.#native.flush());
     } catch (error) {
       this.#free.push(number);
       return Promise.reject(error);
@@ -154,6 +154,19 @@ class Session {
   /** What is made of the native client by somebody else. */
   make(build) {
     return build(this.#native);
+  }
+
+  /** Finish what was accepted, refuse what is new, then close, even if the time is over before. */
+  async drain(timeout) {
+    const wait = this.submit(undefined, false, 'the drain', (client, tag) => client.submitDrain(toTimeout(timeout), tag));
+    try {
+      await wait;
+    } catch (error) {
+      // A wrong argument changes nothing.
+      if (error.name !== 'InvalidArgument') await this.close();
+      throw error;
+    }
+    await this.close();
   }
 
   #abort(number, tag, signal) {
@@ -208,8 +221,8 @@ class Session {
     this.#alive.release(live);
   }
 
-  subscribe(names, patterns, options, buffers) {
-    return this.#native.subscribe(names, patterns, options, buffers);
+  subscribe(names, kind, options, buffers) {
+    return this.#native.subscribe(names, kind, options, buffers);
   }
 
   events() {
@@ -245,7 +258,14 @@ class Session {
       this.#drain = resolve;
       if (this.#pending === 0) resolve();
     }).then(() => this.#native.stop());
+    if (!this.#watched) this.#finish();
     return this.#drained;
+  }
+
+  /** Without libuv nobody may be left who would tell that the last answers are there. */
+  #finish() {
+    this.wake();
+    if (this.#pending > 0) setTimeout(() => this.#finish(), 1);
   }
 
   reference(referenced) {

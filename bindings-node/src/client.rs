@@ -276,6 +276,16 @@ impl NativeClient {
         })
     }
 
+    /// Refuse what is new, and wait until what was accepted is over. The completion is settled under this tag; the client is to
+    /// be closed then.
+    #[napi(catch_unwind)]
+    pub fn submit_drain(&self, env: &Env, timeout: Option<f64>, tag: f64) -> napi::Result<()> {
+        guard(env, &self.makers, || {
+            let timeout = wait_timeout(timeout)?;
+            Ok(self.driver.queue()?.submit_drain(timeout, tag as u64)?)
+        })
+    }
+
     /// Give up. The description of what the caller is to be told, and nothing will be settled under this tag; nothing when it
     /// is done already and will be settled.
     #[napi(catch_unwind)]
@@ -286,18 +296,18 @@ impl NativeClient {
         })
     }
 
-    /// Subscribe to channels, or to patterns.
+    /// Subscribe to channels, to patterns or to sharded channels, as `kind` says.
     #[napi(catch_unwind)]
     pub fn subscribe(
         &self,
         env: &Env,
         names: Vec<Either<String, BufferSlice<'_>>>,
-        patterns: bool,
+        kind: String,
         options: Object<'_>,
         buffers: bool,
     ) -> napi::Result<NativeSubscription> {
         guard(env, &self.makers, || {
-            let channels = channels(&names, patterns, &options)?;
+            let channels = channels(&names, &kind, &options)?;
             let subscription = self.client.subscribe(channels)?;
             ring(subscription.bell(), &self.wake);
             let bytes = if buffers { Bytes::Buffers } else { Bytes::Text };

@@ -58,6 +58,20 @@ impl Driver {
         }
     }
 
+    /// Submit a request. `true`: JavaScript is to flush at the end of this turn of its loop, because we have no part in that.
+    pub(crate) fn submit(&self, request: Request, timeout: Timeout, tag: u64) -> Result<bool, Error> {
+        let running = self.running.borrow();
+        let Running { queue, watch, .. } = running.as_ref().ok_or_else(closed)?;
+        let flush = queue.submit(request, timeout, tag)?;
+        match watch {
+            Some(watch) if flush => {
+                watch.ask_for_end_of_turn();
+                Ok(false)
+            }
+            _ => Ok(flush),
+        }
+    }
+
     /// Read, settle, write. `true`: again in the next turn of the loop, if nobody watches.
     pub(crate) fn turn(&self) -> bool {
         let (turned, settle) = match &*self.running.borrow() {
@@ -94,20 +108,6 @@ impl Driver {
             Ok(value) => (true, value.raw()),
             // Without a description it is still told that it failed.
             Err(error) => (false, describe(env, &error).map_or(std::ptr::null_mut(), |raw| raw.raw())),
-        }
-    }
-
-    /// Send a request; `true` when whoever has no event loop of ours shall flush at the end of this turn.
-    pub(crate) fn submit(&self, request: Request, timeout: Timeout, tag: u64) -> Result<bool, Error> {
-        let running = self.running.borrow();
-        let Running { queue, watch, .. } = running.as_ref().ok_or_else(closed)?;
-        let flush = queue.submit(request, timeout, tag)?;
-        match watch {
-            Some(watch) if flush => {
-                watch.ask_for_end_of_turn();
-                Ok(false)
-            }
-            _ => Ok(flush),
         }
     }
 

@@ -24,27 +24,30 @@ function descriptors() {
   return found;
 }
 
+/** libuv has let go of the clients of this process; those that were closed before may take a turn of the loop. */
+const unwatched = () => until('no event loop watches anything', () => native.debugWatches() === 0);
+
 describe('the event loop', () => {
   let lab;
   before(async () => (lab = await Lab.start({ replicas: 0, sentinels: 1, quorum: 1 })));
   after(() => lab?.stop());
 
   test('watches one descriptor for a client, and none after close()', async () => {
-    const watched = native.debugWatches();
+    await unwatched();
     const found = descriptors();
     const clients = await Promise.all([1, 2, 3].map(() => connect(lab.url)));
-    assert.equal(native.debugWatches(), watched + 3);
+    assert.equal(native.debugWatches(), 3);
     await Promise.all(clients.flatMap((client) => [client.get('k'), client.set('k', 1), client.incr('n')]));
     clients.forEach((client) => client.command(['BLPOP', 'never', 0], { timeout: Infinity }).catch(() => {}));
     await Promise.all(clients.map((client) => client.close()));
-    await until('libuv has let go of everything', () => native.debugWatches() === watched);
+    await unwatched();
     await until('no descriptor is left', () => descriptors().length <= found.length);
   });
 
   test('a failed connect leaves nothing there', async () => {
-    const watched = native.debugWatches();
+    await unwatched();
     await assert.rejects(connect('redis+sentinel://127.0.0.1:1/m', { connectDeadline: 50 }));
-    await until('libuv has let go of everything', () => native.debugWatches() === watched);
+    await unwatched();
   });
 
   test('whoever waits keeps his async context', async (t) => {
@@ -120,6 +123,35 @@ describe('the event loop', () => {
       if (answer instanceof StandfastError) assert.match(answer.name, /^(Closed|MaybeExecuted)$/);
       else assert.equal(answer, String(at));
     }
+  });
+
+  test('drain() finishes what was accepted, refuses what is new, and closes', async () => {
+    await unwatched();
+    const client = await connect(lab.url);
+    await client.del('drain:n', 'drain:list');
+    const blocked = client.command(['BLPOP', 'drain:list', 0], { timeout: Infinity });
+    const accepted = Array.from({ length: 1000 }, () => client.incr('drain:n'));
+    const drained = client.drain();
+    await assert.rejects(client.get('k'), { name: 'Closed' });
+    assert.equal((await Promise.all(accepted)).at(-1), 1000);
+    assert.equal(client.closed, false);
+    assert.equal(await lab.redis('RPUSH', 'drain:list', 'last'), 1);
+    assert.deepEqual(await blocked, ['drain:list', 'last']);
+    await drained;
+    assert.equal(client.closed, true);
+    await unwatched();
+  });
+
+  test('a drain has an end', async () => {
+    const client = await connect(lab.url);
+    const blocked = assert.rejects(client.command(['BLPOP', 'never', 0], { timeout: Infinity }), { name: /^(Closed|MaybeExecuted)$/ });
+    await assert.rejects(client.drain(-1), { name: 'InvalidArgument' });
+    await assert.rejects(client.drain('1'), { name: 'InvalidArgument' });
+    assert.equal(await client.execute('PING'), 'PONG');
+    await assert.rejects(client.drain(50), { name: 'Timeout' });
+    await blocked;
+    assert.equal(client.closed, true);
+    await assert.rejects(client.drain(), { name: 'Closed' });
   });
 
   test('a rejection that is handled is never reported, one that is not is reported once, with the line that called', async () => {

@@ -108,6 +108,7 @@ impl Client {
         py: Python<'_>,
         channels: &Bound<'_, PyTuple>,
         patterns: &Bound<'_, PyTuple>,
+        sharded: &Bound<'_, PyTuple>,
         options: &Bound<'_, PyDict>,
         decode: bool,
     ) -> PyResult<Subscription> {
@@ -115,6 +116,9 @@ impl Client {
             let mut wanted = Channels::new(names(channels, "channel")?);
             for pattern in names(patterns, "pattern")? {
                 wanted = wanted.pattern(pattern);
+            }
+            for channel in names(sharded, "sharded channel")? {
+                wanted = wanted.sharded_channel(channel);
             }
             for (name, value) in options {
                 let name: String = name.extract()?;
@@ -166,6 +170,13 @@ impl Client {
     /// A reader of events with a position of its own.
     fn events(&self, py: Python<'_>) -> PyResult<Events> {
         boundary(py, || Ok(Events::new(self.inner.events())))
+    }
+
+    fn drain(&self, py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+        boundary(py, || {
+            let timeout = wait_timeout(timeout)?;
+            wait(py, |interrupt| self.inner.blocking().drain(timeout, interrupt))
+        })
     }
 
     fn close(&self, py: Python<'_>) -> PyResult<()> {

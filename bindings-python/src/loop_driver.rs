@@ -227,6 +227,14 @@ impl LoopDriver {
         boundary(py, || self.promise(py, false, |tag| self.queue.submit_connected(tag)))
     }
 
+    /// New commands are refused; the future is done when those that were accepted are over.
+    fn drain<'py>(&self, py: Python<'py>, timeout: Option<&Bound<'py, PyAny>>) -> PyResult<(u64, Bound<'py, PyAny>)> {
+        boundary(py, || {
+            let timeout = wait_timeout(timeout)?;
+            self.promise(py, false, |tag| self.queue.submit_drain(timeout, tag))
+        })
+    }
+
     /// The future is done when the server has confirmed the subscription.
     fn subscription_ready<'py>(
         &self,

@@ -14,6 +14,7 @@ mod completion;
 mod config;
 mod counters;
 mod doctor;
+mod drain;
 mod driver;
 mod errand;
 mod error;

@@ -146,6 +146,10 @@ namespace Standfast
         public Subscription PSubscribe(params string[] patterns) =>
             Subscribe(new SubscriptionOptions { Patterns = patterns });
 
+        /// <summary>Subscribe to sharded channels: what is published there with SPUBLISH (servers from 7.0).</summary>
+        public Subscription SSubscribe(params string[] channels) =>
+            Subscribe(new SubscriptionOptions { Sharded = channels });
+
         /// <summary>Subscribe to channels and patterns, with options.</summary>
         public Subscription Subscribe(SubscriptionOptions options, params string[] channels)
         {
@@ -313,6 +317,20 @@ namespace Standfast
                     yield break;
                 }
                 yield return next;
+            }
+        }
+
+        /// <summary>End in order: new commands fail with Closed, those that were accepted are finished, then the client is closed.
+        /// Fails with Timeout when something was still under way at the end of the time: it ended with the close.</summary>
+        public void Drain(TimeSpan timeout)
+        {
+            try
+            {
+                Wait(native => NativeMethods.standfast_client_drain(native, NativeText.Wait(timeout)));
+            }
+            finally
+            {
+                Dispose();
             }
         }
 

@@ -157,6 +157,9 @@ namespace Standfast
         internal static extern int standfast_client_set_credentials(ClientHandle client, byte[] hop, byte[] username, byte[] password);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_client_drain(ClientHandle client, long timeout_ms);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int standfast_client_doctor(ClientHandle client, out ReplyHandle findings);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
@@ -218,6 +221,9 @@ namespace Standfast
         internal static extern int standfast_channels_add_pattern(ChannelsHandle channels, byte[] pattern, UIntPtr length);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_channels_add_sharded(ChannelsHandle channels, byte[] channel, UIntPtr length);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int standfast_channels_set(ChannelsHandle channels, byte[] name, byte[] value);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
@@ -255,6 +261,9 @@ namespace Standfast
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int standfast_queue_wait_ready(QueueHandle queue, long timeoutMs, ulong tag);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_queue_drain(QueueHandle queue, long timeout_ms, ulong tag);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int standfast_queue_subscription_ready(

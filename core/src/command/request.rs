@@ -10,7 +10,7 @@ use super::name::Name;
 use super::script::{self, Script};
 use super::shape::{self, Shape};
 use super::unit::{self, Kind, Unit};
-use super::words::header;
+use super::words::{header, with_slices};
 use super::{Answer, Replies};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -34,11 +34,10 @@ impl Request {
     /// [`ErrorKind::InvalidArgument`] when there is not even a name.
     pub fn new<A: AsRef<[u8]>>(args: impl IntoIterator<Item = A>) -> Result<Request> {
         let args: Vec<A> = args.into_iter().collect();
-        let args: Vec<&[u8]> = args.iter().map(AsRef::as_ref).collect();
-        if args.first().is_none_or(|name| name.is_empty()) {
+        if args.first().is_none_or(|name| name.as_ref().is_empty()) {
             return Err(Error::new(ErrorKind::InvalidArgument, "a command needs a name"));
         }
-        Ok(Request::of(&args))
+        Ok(with_slices(args.len(), args.iter().map(AsRef::as_ref), Request::of))
     }
 
     fn of(args: &[&[u8]]) -> Request {

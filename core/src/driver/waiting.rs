@@ -22,9 +22,13 @@ use crate::link::engine::{Engine, Incoming};
 use crate::link::handshake::{self, Handshake, Hop};
 use crate::link::socket;
 use crate::link::talk::bounds;
+use crate::node::role::Role;
 use crate::shared::{Limit, Master, Shared};
 use crate::status::ClientState;
 use crate::supervisor::backoff::Backoff;
+
+/// A link that was used so recently is not asked whether it still lives: that costs a system call, and it may as well die right after the answer.
+const FRESH: Duration = Duration::from_millis(1);
 
 /// A link of the pool.
 #[derive(Debug)]
@@ -110,9 +114,10 @@ fn try_execute(shared: &Shared, request: &Request, limit: Limit, interrupt: Inte
             }
             _ => None,
         };
-        let link = match shared.pool.take(word.generation, options.pool_idle) {
-            Some(link) => Ok(link),
-            None => WaitingLink::open(shared, &master, patience),
+        let link = match take_awake(shared, word, patience) {
+            Ok(Some(link)) => Ok(link),
+            Ok(None) => WaitingLink::open(shared, &master, patience),
+            Err(stop) => return stopped(stop, unsent(), Phase::Connect, refused.as_ref()),
         };
         let mut link = match link {
             Ok(link) => link,
@@ -186,10 +191,8 @@ pub(crate) fn alone(shared: &Shared, limit: Limit, interrupt: Interrupt<'_>) -> 
     };
     loop {
         let (word, master) = wait_for_master(shared, patience).map_err(|(stop, phase)| stopped(stop, phase))??;
-        if let Some(link) = shared.pool.take(word.generation, options.pool_idle) {
-            return Ok(link);
-        }
-        match WaitingLink::open(shared, &master, patience) {
+        let awake = take_awake(shared, word, patience).map_err(|stop| stopped(stop, Phase::Connect))?;
+        match awake.map_or_else(|| WaitingLink::open(shared, &master, patience), Ok) {
             Ok(link) => return Ok(link),
             Err(error) => {
                 patience.check().map_err(|stop| stopped(stop, Phase::Connect))?;
@@ -234,6 +237,31 @@ pub(crate) fn call_alone(
         patience.check().map_err(|stop| stopped(stop, Partial::default(), word.phase()))?;
         shared.gate.wait_change(word, limit.deadline, interrupt);
     }
+}
+
+/// A link of the pool. One that rested for long is asked first: what is written to a link that died during its rest may have
+/// been executed, what waits for an answer has not.
+fn take_awake(
+    shared: &Shared,
+    word: GateWord,
+    patience: Patience<'_>,
+) -> std::result::Result<Option<WaitingLink>, Stop> {
+    let options = &shared.config.options;
+    while let Some(mut link) = shared.pool.take(word.generation, options.pool_idle) {
+        if link.used_at.elapsed() <= options.heartbeat_interval {
+            return Ok(Some(link));
+        }
+        let (question, replies) = handshake::role_question(link.engine.protocol());
+        link.engine.push(0, &question, replies);
+        let patience = Patience { silence: Some(options.heartbeat_timeout), ..patience };
+        if let Ok(values) = link.exchange(patience)? {
+            match handshake::role_answer(link.engine.protocol(), &values) {
+                Some(role) if role != Role::Master => shared.doubt_role(word.generation),
+                _ => return Ok(Some(link)),
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// Wait until commands may be written, as the policy says.
@@ -341,7 +369,8 @@ impl WaitingLink {
     }
 
     pub(crate) fn is_reusable(&self, generation: u64, max_idle: Duration) -> bool {
-        self.generation == generation && self.used_at.elapsed() < max_idle && socket::is_quiet(&self.stream)
+        let idle = self.used_at.elapsed();
+        self.generation == generation && idle < max_idle && (idle < FRESH || socket::is_quiet(&self.stream))
     }
 
     /// One request, to its replies or to the end of the link.
@@ -368,7 +397,7 @@ impl WaitingLink {
         loop {
             match self.engine.next() {
                 Ok(Some(Incoming::Replies { values, .. })) => return Ok(Ok(values)),
-                Ok(Some(Incoming::Push(_))) => continue,
+                Ok(Some(Incoming::Push(_) | Incoming::Refused { .. })) => continue,
                 Ok(None) => {}
                 Err(error) => return Ok(Err(error)),
             }

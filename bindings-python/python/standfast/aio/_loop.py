@@ -58,6 +58,10 @@ class Driver:
         """Returns when the client is connected, as far as its options ask for that."""
         await self._outcome(*self._native.connected())
 
+    async def drain(self, timeout: float | None) -> None:
+        """Refuses new commands, and returns when those that were accepted are over."""
+        await self._outcome(*self._native.drain(timeout))
+
     async def subscription_ready(self, subscription: _native.Subscription, timeout: float | None) -> None:
         """Returns when the server has confirmed the subscription."""
         await self._outcome(*self._native.subscription_ready(subscription, timeout))

@@ -98,6 +98,13 @@ const COUNTED: &[Counted] = &[
         test: Test::Rust { file: "cuts", filter: "whatever_is_cut_off" },
     },
     Counted {
+        name: "black-hole",
+        about: "seconds of 20 000 calls each to a master that swallows everything: memory, and the first call afterwards",
+        total: 60,
+        round: 60,
+        test: Test::Rust { file: "queues", filter: "a_black_holed_master" },
+    },
+    Counted {
         name: "python-exits",
         about: "interpreters that end while threads and loops use a client",
         total: 210,
