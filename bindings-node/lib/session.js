@@ -221,8 +221,8 @@ class Session {
     this.#alive.release(live);
   }
 
-  subscribe(names, patterns, options, buffers) {
-    return this.#native.subscribe(names, patterns, options, buffers);
+  subscribe(names, kind, options, buffers) {
+    return this.#native.subscribe(names, kind, options, buffers);
   }
 
   events() {
