@@ -139,6 +139,8 @@ export interface CommandOptions<Buffers extends boolean = boolean> {
   /** Strings in the reply become Buffers. Without it, bytes that are not UTF-8 become U+FFFD. */
   buffers?: Buffers;
   signal?: AbortSignal;
+  /** Where it may be executed if it only reads; goes before the client's option. What writes goes to the master. */
+  readFrom?: 'master' | 'replica' | 'prefer_replica' | 'any';
 }
 
 export interface SubscribeOptions<Buffers extends boolean = boolean> {

@@ -44,7 +44,7 @@ pub use command::{Answer, Request, Words};
 pub use completion::{Completion, Host, Queue, Turned};
 pub use config::{
     Config, ConnectPolicy, Credentials, HostPort, MinorityPolicy, Mode, OptionKind, OptionScope, OptionSpec,
-    OptionValue, Options, OverflowPolicy, ProtocolPolicy, Secret, UnavailablePolicy,
+    OptionValue, Options, OverflowPolicy, ProtocolPolicy, ReadFrom, Secret, UnavailablePolicy,
 };
 pub use doctor::{FINDINGS, Finding, FindingKind, Severity};
 pub use errand::Errand;

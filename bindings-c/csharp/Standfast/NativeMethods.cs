@@ -100,6 +100,11 @@ namespace Standfast
             ClientHandle client, UIntPtr argc, IntPtr[] argv, UIntPtr[] argvlen, long timeoutMs, out ReplyHandle reply);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_command_from(
+            ClientHandle client, byte[] readFrom, UIntPtr argc, IntPtr[] argv, UIntPtr[] argvlen, long timeoutMs,
+            out ReplyHandle reply);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int standfast_publish(
             ClientHandle client, byte[] channel, UIntPtr channelLength, byte[] payload, UIntPtr payloadLength, out long receivers);
 

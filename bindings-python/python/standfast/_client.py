@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from . import _native
-from ._arguments import Argument, Name, scan_options, subscription_options
+from ._arguments import Argument, Name, ReadFrom, scan_options, subscription_options
 from ._commands import Commands
 from ._items import TextT
 from ._lock import Lock
@@ -36,15 +36,24 @@ class Client(Commands[TextT]):
         self._native = native
         self._decode = decode
         self._timeout: float | None = None
+        self._read_from: ReadFrom | None = None
         self._first: Client[Any] | None = None
 
-    def execute(self, *args: Argument, timeout: float | None = None, decode: bool | None = None) -> Any:
+    def execute(
+        self,
+        *args: Argument,
+        timeout: float | None = None,
+        decode: bool | None = None,
+        read_from: ReadFrom | None = None,
+    ) -> Any:
         """Execute a command and wait for its reply.
 
         Args:
             *args: The command and its arguments, one by one.
             timeout: Seconds until the call gives up; ``None`` means the option ``command_timeout``, ``math.inf`` for ever.
             decode: Whether strings in the reply become ``str``; ``None`` means what the client was told.
+            read_from: Where it may be executed if it only reads: ``master``, ``replica``, ``prefer_replica`` or ``any``;
+                ``None`` means what the client was told. What writes goes to the master, whatever is said here.
 
         Raises:
             NetworkTimeoutError: The deadline passed; the command was certainly not executed, or it only reads.
@@ -52,17 +61,23 @@ class Client(Commands[TextT]):
             ServerError: The server answered with an error.
             UsageError: An argument cannot be sent, or the client is closed.
         """
-        if timeout is None:
-            timeout = self._timeout
-        return self._native.execute(args, timeout, self._decode if decode is None else decode)
+        return self._run(args, timeout, decode, read_from)
 
     @overload
-    def with_options(self, *, timeout: float | None = None, decode: Literal[True]) -> Client[str]: ...
+    def with_options(
+        self, *, timeout: float | None = None, decode: Literal[True], read_from: ReadFrom | None = None
+    ) -> Client[str]: ...
     @overload
-    def with_options(self, *, timeout: float | None = None, decode: Literal[False]) -> Client[bytes]: ...
+    def with_options(
+        self, *, timeout: float | None = None, decode: Literal[False], read_from: ReadFrom | None = None
+    ) -> Client[bytes]: ...
     @overload
-    def with_options(self, *, timeout: float | None = None, decode: None = None) -> Client[TextT]: ...
-    def with_options(self, *, timeout: float | None = None, decode: bool | None = None) -> Client[Any]:
+    def with_options(
+        self, *, timeout: float | None = None, decode: None = None, read_from: ReadFrom | None = None
+    ) -> Client[TextT]: ...
+    def with_options(
+        self, *, timeout: float | None = None, decode: bool | None = None, read_from: ReadFrom | None = None
+    ) -> Client[Any]:
         """The same client with other options for the commands that are called on what is returned.
 
         It is cheap, and may be kept or used once: ``client.with_options(timeout=0.2).get("k")``.
@@ -70,15 +85,28 @@ class Client(Commands[TextT]):
         Args:
             timeout: Seconds until a call gives up; ``None`` means what this client does, ``math.inf`` for ever.
             decode: Whether strings in replies and messages become ``str``; ``None`` means what this client does.
+            read_from: Where commands that only read may be executed; ``None`` means what this client does.
         """
         other: Client[Any] = Client(self._native, self._decode if decode is None else decode)
         other._timeout = self._timeout if timeout is None else timeout
+        other._read_from = self._read_from if read_from is None else read_from
         # It lives as long as anybody uses it in any form, and only the first form warns if it was not closed.
         other._first = self if self._first is None else self._first
         return other
 
-    def _run(self, words: Any) -> Any:
-        return self._native.execute(tuple(words), self._timeout, self._decode)
+    def _run(
+        self,
+        words: Any,
+        timeout: float | None = None,
+        decode: bool | None = None,
+        read_from: ReadFrom | None = None,
+    ) -> Any:
+        timeout = self._timeout if timeout is None else timeout
+        decode = self._decode if decode is None else decode
+        read_from = self._read_from if read_from is None else read_from
+        if read_from is None:
+            return self._native.execute(tuple(words), timeout, decode)
+        return self._native.read(tuple(words), timeout, decode, read_from)
 
     def subscribe(
         self,

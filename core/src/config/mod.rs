@@ -8,7 +8,7 @@ mod url;
 
 pub use options::{
     ConnectPolicy, MinorityPolicy, OptionKind, OptionScope, OptionSpec, OptionValue, Options, OverflowPolicy,
-    ProtocolPolicy, UnavailablePolicy,
+    ProtocolPolicy, ReadFrom, UnavailablePolicy,
 };
 pub use secret::Secret;
 

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from .. import _native
-from .._arguments import Argument, Name, scan_options, subscription_options
+from .._arguments import Argument, Name, ReadFrom, scan_options, subscription_options
 from .._items import TextT
 from ._commands import Commands
 from ._loop import Drivers
@@ -36,17 +36,26 @@ class Client(Commands[TextT]):
         self._native = native
         self._decode = decode
         self._timeout: float | None = None
+        self._read_from: ReadFrom | None = None
         self._first: Client[Any] | None = None
         self._drivers = Drivers(native)
         self._events = Events(native.events())
 
-    async def execute(self, *args: Argument, timeout: float | None = None, decode: bool | None = None) -> Any:
+    async def execute(
+        self,
+        *args: Argument,
+        timeout: float | None = None,
+        decode: bool | None = None,
+        read_from: ReadFrom | None = None,
+    ) -> Any:
         """Execute a command and wait for its reply.
 
         Args:
             *args: The command and its arguments, one by one.
             timeout: Seconds until the call gives up; ``None`` means the option ``command_timeout``, ``math.inf`` for ever.
             decode: Whether strings in the reply become ``str``; ``None`` means what the client was told.
+            read_from: Where it may be executed if it only reads: ``master``, ``replica``, ``prefer_replica`` or ``any``;
+                ``None`` means what the client was told. What writes goes to the master, whatever is said here.
 
         Raises:
             NetworkTimeoutError: The deadline passed; the command was certainly not executed, or it only reads.
@@ -54,27 +63,45 @@ class Client(Commands[TextT]):
             ServerError: The server answered with an error.
             UsageError: An argument cannot be sent, or the client is closed.
         """
-        if timeout is None:
-            timeout = self._timeout
-        return await self._drivers.current().execute(args, timeout, self._decode if decode is None else decode)
+        return await self._run(args, timeout, decode, read_from)
 
     @overload
-    def with_options(self, *, timeout: float | None = None, decode: Literal[True]) -> Client[str]: ...
+    def with_options(
+        self, *, timeout: float | None = None, decode: Literal[True], read_from: ReadFrom | None = None
+    ) -> Client[str]: ...
     @overload
-    def with_options(self, *, timeout: float | None = None, decode: Literal[False]) -> Client[bytes]: ...
+    def with_options(
+        self, *, timeout: float | None = None, decode: Literal[False], read_from: ReadFrom | None = None
+    ) -> Client[bytes]: ...
     @overload
-    def with_options(self, *, timeout: float | None = None, decode: None = None) -> Client[TextT]: ...
-    def with_options(self, *, timeout: float | None = None, decode: bool | None = None) -> Client[Any]:
+    def with_options(
+        self, *, timeout: float | None = None, decode: None = None, read_from: ReadFrom | None = None
+    ) -> Client[TextT]: ...
+    def with_options(
+        self, *, timeout: float | None = None, decode: bool | None = None, read_from: ReadFrom | None = None
+    ) -> Client[Any]:
         """The same client with other options; see :meth:`standfast.Client.with_options`."""
         other: Client[Any] = Client.__new__(Client)
         other._native, other._drivers, other._events = self._native, self._drivers, self._events
         other._decode = self._decode if decode is None else decode
         other._timeout = self._timeout if timeout is None else timeout
+        other._read_from = self._read_from if read_from is None else read_from
         other._first = self if self._first is None else self._first
         return other
 
-    async def _run(self, words: Any) -> Any:
-        return await self._drivers.current().execute(tuple(words), self._timeout, self._decode)
+    async def _run(
+        self,
+        words: Any,
+        timeout: float | None = None,
+        decode: bool | None = None,
+        read_from: ReadFrom | None = None,
+    ) -> Any:
+        timeout = self._timeout if timeout is None else timeout
+        decode = self._decode if decode is None else decode
+        read_from = self._read_from if read_from is None else read_from
+        if read_from is None:
+            return await self._drivers.current().execute(tuple(words), timeout, decode)
+        return await self._drivers.current().read(tuple(words), timeout, decode, read_from)
 
     def subscribe(
         self,
