@@ -42,13 +42,17 @@ export interface ConnectOptions {
   sentinelAuth?: 'same';
   /** The database number. Default: 0. */
   db?: number;
+  /** A file with the password on the data nodes, read again for every connection. */
+  passwordFile?: string;
+  /** A file with the password on the sentinels, read again for every connection. */
+  sentinelPasswordFile?: string;
   /** Whether connect waits for the first master. Default: wait. */
   connect?: 'wait' | 'background';
   /** How long connect waits for the first master. Default: 10s. Milliseconds, or text such as '5s'. */
   connectDeadline?: number | string;
-  /** Time for one connection to a data node: TCP, handshake and role. Default: 2s. Milliseconds, or text such as '5s'. */
+  /** Time for one connection to a data node: TCP, TLS, handshake and role. Default: 2s. Milliseconds, or text such as '5s'. */
   connectTimeout?: number | string;
-  /** Time for connecting to a sentinel, and for each question to it. Default: 300ms. Milliseconds, or text such as '5s'. */
+  /** Time for connecting to a sentinel (TCP, TLS, handshake), and for each question to it. Default: 300ms. Milliseconds, or text such as '5s'. */
   sentinelTimeout?: number | string;
   /** How long the first sentinel's answer waits for those of the others, unless a majority has answered. Default: 100ms. Milliseconds, or text such as '5s'. */
   hedgeDelay?: number | string;
@@ -104,6 +108,34 @@ export interface ConnectOptions {
   maxReplyBytes?: number;
   /** The deepest nesting of a reply that is accepted. Default: 128. */
   maxReplyDepth?: number;
+  /** Which hops are encrypted; rediss:// and rediss+sentinel:// encrypt all. Default: none. */
+  tls?: 'none' | 'data' | 'sentinel' | 'both';
+  /** Who may certify data nodes: `system`, a file of certificates (PEM), or their text. Default: system. */
+  tlsCa?: string;
+  /** The client's certificate for data nodes: a file (PEM), or its text. */
+  tlsCert?: string;
+  /** The key of `tls_cert`: a file (PEM), or its text. */
+  tlsKey?: string;
+  /** The name in the certificates of data nodes: the host that is connected to, a fixed name, or rules host:port=name,... Default: announced. */
+  tlsServerName?: string;
+  /** Whether data nodes have to prove who they are; `insecure` is for tests. Default: full. */
+  tlsVerify?: 'full' | 'insecure';
+  /** `same`: the sentinels take the TLS settings of the data nodes. Default: own. */
+  sentinelTls?: 'own' | 'same';
+  /** Who may certify sentinels: `system`, a file of certificates (PEM), or their text. Default: system. */
+  sentinelTlsCa?: string;
+  /** The client's certificate for sentinels: a file (PEM), or its text. */
+  sentinelTlsCert?: string;
+  /** The key of `sentinel_tls_cert`: a file (PEM), or its text. */
+  sentinelTlsKey?: string;
+  /** The name in the certificates of sentinels: the host that is connected to, a fixed name, or rules host:port=name,... Default: announced. */
+  sentinelTlsServerName?: string;
+  /** Whether sentinels have to prove who they are; `insecure` is for tests. Default: full. */
+  sentinelTlsVerify?: 'full' | 'insecure';
+  /** What is connected to instead of the addresses that sentinels announce: rules from=to,... of host:port or host. Default: none. */
+  addressMap?: string;
+  /** Which addresses of a host name are tried first; all of them are. Default: system. */
+  ipPreference?: 'system' | 'ipv4' | 'ipv6';
   /** How often a write is tried to see whether writing works; `off` for never. Default: off. Milliseconds, or text such as '5s'. */
   writeProbeInterval?: number | string;
   /** The hash that the write probe sets a field of; without one, a key with the names of host and client. */
@@ -116,8 +148,6 @@ export interface ConnectOptions {
   replicaMaxLag?: number | string;
   /** The name that servers show in CLIENT LIST. Default: standfast:<lang>:<version>. */
   clientName?: string;
-  /** Which hops are encrypted. Default: none. Reserved: this version takes the default only. */
-  tls?: 'none' | 'data' | 'sentinel' | 'both';
   /** The library's name and version that servers show in CLIENT LIST. Reserved: this version takes the default only. */
   clientInfo?: string;
   /** Back-off before the first retry. Default: 0s. Reserved: this version takes the default only. Milliseconds, or text such as '5s'. */

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use redis::{RedisFuture, Value};
 use tracing::Instrument;
 
+use crate::access::Access;
 use crate::blocking::Blocking;
 use crate::command::{Answer, Replies, Request};
-use crate::config::{Config, ConnectPolicy, ReadFrom};
+use crate::config::{Config, ConnectPolicy, Credentials, Hop, ReadFrom};
 use crate::doctor::{self, Finding};
 use crate::driver::tokio::{self as tokio_driver, Ticket};
 use crate::errand;
@@ -52,9 +53,10 @@ impl Client {
     /// Make a client and return at once; it connects in the background.
     ///
     /// # Errors
-    /// Those of [`Config::check`]; [`ErrorKind::Internal`] when the system has no thread or descriptor left.
+    /// Those of [`Config::check`]; [`ErrorKind::InvalidOption`] for a file that cannot be used; [`ErrorKind::Internal`] when the system has no thread or descriptor left.
     pub fn open(config: Config) -> Result<Client> {
         config.check()?;
+        Access::check(&config)?;
         let process = Process::current()?;
         let runtime = process.handle()?.clone();
         let shared = Arc::new(Shared::new(config, runtime.clone()));
@@ -280,6 +282,25 @@ impl Client {
     /// [`ErrorKind::EndOfStream`] after the `closed` event was read.
     pub fn events_try_next(&self) -> Result<Option<Arc<Event>>> {
         self.own_events().try_next()
+    }
+
+    /// Use other credentials from the next connection to a data node, or to a sentinel, on: for passwords that change while
+    /// the program runs. Links that exist stay as they are, since servers ask for a password only at their beginning; nothing
+    /// is interrupted. What was configured for this hop (password, file, function) is forgotten. Never blocks.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] for a user without a password, an empty password, and for sentinels where there are
+    /// none or where they take the credentials of the data nodes (`sentinel_auth=same`); [`ErrorKind::Closed`],
+    /// [`ErrorKind::Forked`].
+    pub fn set_credentials(&self, hop: Hop, credentials: Credentials) -> Result<()> {
+        let shared = self.shared();
+        shared.check_process()?;
+        if self.is_closed() {
+            return Err(Error::closed());
+        }
+        shared.access.set(hop, credentials)?;
+        shared.new_credentials.notify_one();
+        Ok(())
     }
 
     /// Close the client: every waiting call ends with [`ErrorKind::Closed`], every link is closed. When it returns, no

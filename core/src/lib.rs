@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod access;
 mod bell;
 mod client;
 mod command;
@@ -43,8 +44,9 @@ pub use client::{Client, Timeout};
 pub use command::{Answer, Request, Words};
 pub use completion::{Completion, Host, Queue, Turned};
 pub use config::{
-    Config, ConnectPolicy, Credentials, HostPort, MinorityPolicy, Mode, OptionKind, OptionScope, OptionSpec,
-    OptionValue, Options, OverflowPolicy, ProtocolPolicy, ReadFrom, Secret, UnavailablePolicy,
+    AddressMap, Config, ConnectPolicy, Credentials, Hop, HostPort, IpPreference, MinorityPolicy, Mode, NameTable,
+    OptionKind, OptionScope, OptionSpec, OptionValue, Options, OverflowPolicy, ProtocolPolicy, ReadFrom, Secret, SentinelTls,
+    ServerNames, TlsPolicy, UnavailablePolicy, VerifyPolicy,
 };
 pub use doctor::{FINDINGS, Finding, FindingKind, Severity};
 pub use errand::Errand;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
+use crate::access::Access;
 use crate::bell::Bell;
 use crate::client::Timeout;
 use crate::command::Request;
@@ -58,6 +59,10 @@ pub(crate) struct Limit {
 /// What drivers and the supervisor share.
 pub(crate) struct Shared {
     pub(crate) config: Arc<Config>,
+    /// What it takes to be let in by the servers, as it is now.
+    pub(crate) access: Arc<Access>,
+    /// Notified when there are new credentials for the sentinels.
+    pub(crate) new_credentials: Notify,
     pub(crate) client_name: String,
     pub(crate) gate: Gate,
     pub(crate) links: Arc<Links>,
@@ -106,6 +111,8 @@ impl Shared {
         };
         Shared {
             client_name,
+            access: Arc::new(Access::new(&config)),
+            new_credentials: Notify::new(),
             config: Arc::new(config),
             gate: Gate::new(),
             links: Arc::default(),

@@ -299,18 +299,20 @@ impl Driver {
             _registered: registered,
         };
         let (config, name) = (&self.shared.config, &self.shared.client_name);
+        let door = self.shared.access.door(Hop::Data);
+        if let Some(tls) = door.stage(&master.node)? {
+            link.engine.encrypt(tls);
+        }
+        let credentials = door.credentials()?;
         let mut handshake =
-            Handshake::new(Hop::Data, options.protocol, &config.data, name, config.db).redirected(master.redirects);
+            Handshake::new(Hop::Data, options.protocol, &credentials, name, config.db).redirected(master.redirects);
         loop {
             let (bytes, replies) = handshake.request();
             link.engine.push(0, &bytes, replies);
             let values = match tokio::time::timeout_at(until, link.greet()).await {
                 Ok(values) => values?,
                 Err(_) => {
-                    return Err(Error::new(
-                        ErrorKind::ConnectFailed,
-                        format!("{} did not answer HELLO in time", master.node),
-                    ));
+                    return Err(handshake::stalled(&master.node, link.engine.is_handshaking()));
                 }
             };
             if let Some(hello) = handshake.answer(&values)? {
@@ -354,7 +356,7 @@ impl Driver {
                     Ok(()) => self.read(&mut link),
                     Err(error) => Err(socket::lost(&error)),
                 },
-                ready = link.stream.writable(), if !link.engine.output().is_empty() => ready.map_err(|error| socket::lost(&error)),
+                ready = link.stream.writable(), if link.engine.has_output() => ready.map_err(|error| socket::lost(&error)),
                 job = self.queue.recv(), if !self.queue_closed => {
                     self.accept(job);
                     // Whatever else is there already goes out with the same write.
@@ -382,7 +384,7 @@ impl Driver {
     /// Move what waits into the engine, as far as that is not ahead of the server.
     fn hand_over(&mut self, link: &mut Link) {
         let most = usize::try_from(self.shared.config.options.max_pending).unwrap_or(usize::MAX);
-        while link.engine.in_flight() < most && link.engine.output().len() < OUTPUT_AHEAD {
+        while link.engine.in_flight() < most && link.engine.queued() < OUTPUT_AHEAD {
             let Some(job) = self.again.pop_front().or_else(|| self.pending.pop_front()) else { return };
             if job.ticket.send() {
                 if link.in_flight.is_empty() {
@@ -465,7 +467,7 @@ impl Link {
     }
 
     fn write(&mut self) -> Result<()> {
-        while !self.engine.output().is_empty() {
+        while self.engine.has_output() {
             match self.stream.try_write(self.engine.output()) {
                 Ok(count) => self.engine.wrote(count),
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(()),
@@ -484,7 +486,7 @@ impl Link {
                 Some(Incoming::Push(_)) => continue,
                 None => {}
             }
-            if self.engine.output().is_empty() {
+            if !self.engine.has_output() {
                 self.stream.readable().await.map_err(|error| socket::lost(&error))?;
             } else {
                 self.stream.writable().await.map_err(|error| socket::lost(&error))?;

@@ -17,7 +17,7 @@ use crate::command::outcome::{self, Again, End, Partial, Verdict};
 use crate::command::{Replies, Request};
 use crate::config::UnavailablePolicy;
 use crate::counters::Counter;
-use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::error::{Error, Phase, Result};
 use crate::link::engine::{Engine, Incoming};
 use crate::link::handshake::{self, Handshake, Hop};
 use crate::link::socket;
@@ -229,8 +229,13 @@ impl WaitingLink {
         };
         let total = left;
         let patience = Patience { limit: Limit { deadline: Some(until), total }, silence: None, ..patience };
+        let door = shared.access.door(Hop::Data);
+        if let Some(tls) = door.stage(&master.node)? {
+            link.engine.encrypt(tls);
+        }
+        let credentials = door.credentials()?;
         let mut handshake =
-            Handshake::new(Hop::Data, options.protocol, &shared.config.data, &shared.client_name, shared.config.db)
+            Handshake::new(Hop::Data, options.protocol, &credentials, &shared.client_name, shared.config.db)
                 .redirected(master.redirects);
         loop {
             let (bytes, replies) = handshake.request();
@@ -238,10 +243,7 @@ impl WaitingLink {
             let values = match link.exchange(patience) {
                 Ok(values) => values?,
                 Err(_) => {
-                    return Err(Error::new(
-                        ErrorKind::ConnectFailed,
-                        format!("{} did not answer HELLO in time", master.node),
-                    ));
+                    return Err(handshake::stalled(&master.node, link.engine.is_handshaking()));
                 }
             };
             if let Some(hello) = handshake.answer(&values)? {
@@ -274,16 +276,6 @@ impl WaitingLink {
 
     /// Write what is queued and read until it is answered. The inner error is the link's end.
     fn exchange(&mut self, patience: Patience<'_>) -> std::result::Result<Result<Vec<Value>>, Stop> {
-        while !self.engine.output().is_empty() {
-            if let Err(error) = self.set_slice(patience.slice()) {
-                return Ok(Err(error));
-            }
-            match (&*self.stream).write(self.engine.output()) {
-                Ok(count) => self.engine.wrote(count),
-                Err(error) if is_pause(&error) => patience.check()?,
-                Err(error) => return Ok(Err(socket::lost(&error))),
-            }
-        }
         // Since the first look that found nothing: the clock is not read for replies that come at once.
         let mut quiet_since = None;
         loop {
@@ -292,6 +284,10 @@ impl WaitingLink {
                 Ok(Some(Incoming::Push(_))) => continue,
                 Ok(None) => {}
                 Err(error) => return Ok(Err(error)),
+            }
+            // What TLS has to say before the next reply is only known now.
+            if let Err(error) = self.write_out(patience)? {
+                return Ok(Err(error));
             }
             if let Err(error) = self.set_slice(patience.slice()) {
                 return Ok(Err(error));
@@ -312,6 +308,20 @@ impl WaitingLink {
                 Err(error) => return Ok(Err(socket::lost(&error))),
             }
         }
+    }
+
+    fn write_out(&mut self, patience: Patience<'_>) -> std::result::Result<Result<()>, Stop> {
+        while self.engine.has_output() {
+            if let Err(error) = self.set_slice(patience.slice()) {
+                return Ok(Err(error));
+            }
+            match (&*self.stream).write(self.engine.output()) {
+                Ok(count) => self.engine.wrote(count),
+                Err(error) if is_pause(&error) => patience.check()?,
+                Err(error) => return Ok(Err(socket::lost(&error))),
+            }
+        }
+        Ok(Ok(()))
     }
 
     /// Near a deadline the slice shrinks with every call; far from it, it is set once.

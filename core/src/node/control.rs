@@ -2,6 +2,7 @@
 //! master lives and is still the master.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -9,11 +10,11 @@ use tokio::time::{Instant, sleep_until};
 
 use super::probe::{Prober, ask_role};
 use super::role::Role;
-use crate::config::HostPort;
 use crate::error::ErrorKind;
 use crate::link::talk::Talk;
 use crate::sentinel::topology::{Input, Proof};
 use crate::sentinel::watch::Report;
+use crate::shared::Master;
 
 /// How long a node whose heartbeat was not answered has for the greeting of another link: a slow master is not a dead one.
 const SECOND_LOOK: Duration = Duration::from_secs(1);
@@ -36,11 +37,19 @@ enum End {
 ///
 /// A link that is closed is no proof: somebody may have killed just this one. Neither is one that is silent: it may have been
 /// cut without a word. Only a node that refuses the next link, closes that at once as well, or leaves it unanswered, is lost.
-pub(crate) async fn guard(prober: Prober, node: HostPort, generation: u64, reports: mpsc::Sender<Report>) {
+///
+/// The master's socket is where the node proved to be the master, and where everybody's links lead. A node that is only to be found somewhere
+/// else is lost, too: it is used again from there.
+pub(crate) async fn guard(prober: Prober, master: Arc<Master>, reports: mpsc::Sender<Report>) {
+    let Master { node, socket: place, generation, .. } = &*master;
+    let (node, generation) = (node.clone(), *generation);
     let mut failure = ErrorKind::Disconnected;
     let input = loop {
         let begun = Instant::now();
-        let open = match prober.open(&node).await {
+        let open = match prober.open_at(&node, *place).await {
+            Ok((talk, _)) if talk.peer != *place => {
+                End::Lost(ErrorKind::ConnectFailed, format!("its name leads to {} now", talk.peer.ip()))
+            }
             Ok((talk, role)) => watch(&prober, talk, role).await,
             Err(cause) => End::Lost(cause.kind, cause.text),
         };
@@ -56,7 +65,7 @@ pub(crate) async fn guard(prober: Prober, node: HostPort, generation: u64, repor
             End::Silent => {
                 // The sentinels may know more by now.
                 let _ = reports.send(Report::Input(Input::MasterSilent { generation })).await;
-                if let Ok(Ok(_)) = tokio::time::timeout(SECOND_LOOK, prober.open(&node)).await {
+                if let Ok(Ok(_)) = tokio::time::timeout(SECOND_LOOK, prober.open_at(&node, *place)).await {
                     continue;
                 }
                 failure = ErrorKind::Timeout;

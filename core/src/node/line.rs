@@ -65,18 +65,14 @@ impl Line {
         target: &Target,
         kind: &'static str,
     ) -> std::result::Result<Line, Cause> {
-        let (address, hop, credentials, within) = {
-            let (config, options) = (&shared.config, &shared.config.options);
-            match target {
-                Target::Node(address) => (address, Hop::Data, &config.data, options.connect_timeout),
-                Target::Sentinel(address) => {
-                    (address, Hop::Sentinel, config.sentinel_credentials(), options.sentinel_timeout)
-                }
-            }
+        let options = &shared.config.options;
+        let (address, hop, within) = match target {
+            Target::Node(address) => (address, Hop::Data, options.connect_timeout),
+            Target::Sentinel(address) => (address, Hop::Sentinel, options.sentinel_timeout),
         };
         // A close does not wait for what is being connected, but nothing of it stays behind.
         let guest = shared.queued();
-        let greeting = Greeting { hop, credentials, name: &shared.client_name, within };
+        let greeting = Greeting { door: &shared.access.door(hop), name: &shared.client_name, within, first: None };
         let (talk, role) = match hop {
             Hop::Data => {
                 let (talk, role) = Prober::of(shared).open(address).await?;

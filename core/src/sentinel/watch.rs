@@ -20,7 +20,7 @@ use super::watches::{Command, Interest, Key, Watches};
 use crate::command::encode;
 use crate::error::{Cause, Error, ErrorKind, Result, Step};
 use crate::link::engine::Incoming;
-use crate::link::handshake::{Hop, Protocol};
+use crate::link::handshake::Protocol;
 use crate::link::resp::text;
 use crate::link::talk::{Greeting, Talk};
 use crate::supervisor::backoff::Backoff;
@@ -116,10 +116,10 @@ impl Watch {
     async fn connect(&mut self, backoff: &mut Backoff) -> std::result::Result<std::convert::Infallible, End> {
         let key = self.key.clone();
         let greeting = Greeting {
-            hop: Hop::Sentinel,
-            credentials: key.credentials(),
+            door: &key.door,
             name: &key.client_name,
             within: key.config.options.sentinel_timeout,
+            first: None,
         };
         let opening = Talk::open(&key.address, &key.config, greeting);
         tokio::pin!(opening);

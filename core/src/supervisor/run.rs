@@ -1,6 +1,7 @@
 //! One client's supervisor task: it feeds the topology and does what the topology says. It decides nothing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -8,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
-use crate::config::{HostPort, Mode};
+use crate::config::{Hop, HostPort, Mode};
 use crate::counters::Counter;
 use crate::driver::gate::GateWord;
 use crate::error::ErrorKind;
@@ -49,6 +50,10 @@ struct Supervisor {
     watches: Arc<Watches>,
     roster: Roster,
     watching: BTreeMap<SentinelId, Membership>,
+    /// The sentinels whose link is up.
+    up: BTreeSet<SentinelId>,
+    /// The sentinels whose link was made with credentials that were replaced since; the next one is made with the new ones.
+    outdated: BTreeSet<SentinelId>,
     tasks: JoinSet<()>,
     chases: HashMap<HostPort, AbortHandle>,
     control: Option<AbortHandle>,
@@ -78,8 +83,8 @@ impl Supervisor {
             Mode::Direct { hosts } => (Source::Hosts(hosts.clone()), [].as_slice()),
         };
         let (sender, reports) = mpsc::channel(REPORTS);
-        let origin = Instant::now();
-        let prober = Prober { config: Arc::clone(&shared.config), client_name: shared.client_name.clone(), origin };
+        let prober = Prober::of(&shared);
+        let origin = prober.origin;
         Supervisor {
             topology: Topology::new(policy, source),
             origin,
@@ -89,6 +94,8 @@ impl Supervisor {
             watches,
             roster: Roster::new(seeds),
             watching: BTreeMap::new(),
+            up: BTreeSet::new(),
+            outdated: BTreeSet::new(),
             tasks: JoinSet::new(),
             chases: HashMap::new(),
             control: None,
@@ -123,6 +130,10 @@ impl Supervisor {
                     Some(report) => self.report(report),
                     None => return,
                 },
+                () = self.shared.new_credentials.notified() => {
+                    self.renew_watches();
+                    None
+                }
                 generation = self.shared.doubts.role() => Some(Input::MasterRefused { generation }),
                 () = at(tick) => Some(Input::Tick),
                 _ = sweep.tick() => {
@@ -151,9 +162,27 @@ impl Supervisor {
     fn watch(&mut self, sentinel: SentinelId, address: HostPort) {
         let Mode::Sentinel { master, .. } = &self.shared.config.mode else { return };
         let config = Arc::clone(&self.shared.config);
-        let key = Key { address, config, client_name: self.shared.client_name.clone() };
+        let door = self.shared.access.door(Hop::Sentinel);
+        let key = Key { address, config, door, client_name: self.shared.client_name.clone() };
         let interest = Interest { sentinel, master: master.clone(), reports: self.sender.clone() };
         self.watching.insert(sentinel, self.watches.join(&key, interest));
+    }
+
+    /// There are new credentials. Links that are up stay; those that are not have perhaps waited for these.
+    fn renew_watches(&mut self) {
+        self.outdated = self.watching.keys().copied().collect();
+        for sentinel in self.outdated.difference(&self.up).copied().collect::<Vec<_>>() {
+            self.renew_watch(sentinel);
+        }
+    }
+
+    /// If the link to a sentinel is one with old credentials, leave it for one with the present ones.
+    fn renew_watch(&mut self, sentinel: SentinelId) {
+        if self.outdated.remove(&sentinel)
+            && let Some(address) = self.roster.address(sentinel).cloned()
+        {
+            self.watch(sentinel, address);
+        }
     }
 
     /// Give back the links that are shared with other clients. What is left ends with its tasks.
@@ -178,6 +207,8 @@ impl Supervisor {
                 Change::Forgotten { sentinel } => {
                     self.shared.known(|known| known.sentinel_forgotten(sentinel));
                     self.watching.remove(&sentinel);
+                    self.up.remove(&sentinel);
+                    self.outdated.remove(&sentinel);
                     Input::SentinelForgotten { sentinel }
                 }
             };
@@ -191,6 +222,7 @@ impl Supervisor {
         match report {
             Report::Up { sentinel, subscribed, peer } => {
                 self.roster.reached(sentinel, peer);
+                self.up.insert(sentinel);
                 let state = if subscribed { "subscribed" } else { "polling" };
                 self.shared.known(|known| known.sentinel_up(sentinel, state));
                 let address = self.sentinel_name(sentinel);
@@ -202,7 +234,9 @@ impl Supervisor {
                 self.failure = Some(error);
                 None
             }
-            Report::Input(input) => {
+            Report::Input(mut input) => {
+                // Before anybody looks at it: nobody but this line knows the addresses as they were announced.
+                input.rewrite(|address| self.shared.config.rewrite(address));
                 match &input {
                     Input::Answered { sentinel, answer } => {
                         self.shared.known(|known| known.sentinel_answered(*sentinel, answer.clone()));
@@ -219,8 +253,10 @@ impl Supervisor {
                             );
                         }
                         self.announce_auth(cause.kind, &cause.address);
+                        self.up.remove(sentinel);
                         let changes = self.roster.failed(*sentinel);
                         self.enroll(changes);
+                        self.renew_watch(*sentinel);
                     }
                     Input::ProbeFailed { node: _, cause } => self.announce_auth(cause.kind, &cause.address),
                     Input::Event { sentinel, event: crate::sentinel::reply::SentinelEvent::Tilt { on } } => {
@@ -304,7 +340,7 @@ impl Supervisor {
                 }
                 Action::Switch(switch) => self.switch(switch),
                 Action::Suspend { why } => self.suspend(&why),
-                Action::Resume => self.resume(),
+                Action::Resume { socket, redirects } => self.resume(socket, redirects),
                 Action::Confirm { epoch, correction } => self.confirm(epoch, correction),
                 Action::EpochReset { from, to } => {
                     self.shared.counters.count(Counter::EpochResets);
@@ -392,7 +428,7 @@ impl Supervisor {
         if let Some(control) = self.control.take() {
             control.abort();
         }
-        let guard = control::guard(self.prober.clone(), master.node.clone(), master.generation, self.sender.clone());
+        let guard = control::guard(self.prober.clone(), Arc::clone(master), self.sender.clone());
         let registered = self.shared.links.register("control", &master.node, master.generation, None);
         self.control = Some(self.tasks.spawn(async move {
             guard.await;
@@ -430,8 +466,12 @@ impl Supervisor {
         self.shared.announce(EventKind::NotReady, vec![("master", master.into()), ("why", why.into())]);
     }
 
-    fn resume(&mut self) {
-        let Some(master) = self.master.clone() else { return };
+    fn resume(&mut self, socket: SocketAddr, redirects: bool) {
+        let Some(before) = self.master.take() else { return };
+        // Its name may lead elsewhere by now, and another version of the server may run there.
+        let master = Arc::new(Master { node: before.node.clone(), socket, generation: before.generation, redirects });
+        self.master = Some(Arc::clone(&master));
+        self.shared.set_master(Arc::clone(&master));
         self.set_state(ClientState::Ready);
         self.shared.locks.shake("the master is back");
         self.course = None;
