@@ -1,7 +1,9 @@
 // The public API's types, written by hand (the options by `cargo xtask codegen`) and checked by test/types.test-d.ts.
 /// <reference types="node" />
 import type { Commands, Text } from './commands';
+import type { QueuedCommands } from './queued';
 
+export type { QueuedCommands } from './queued';
 export type { Commands, Integer, Many, Numeric, Pairs, Text } from './commands';
 
 /** What may be sent: numbers are sent as JavaScript writes them. */
@@ -173,6 +175,49 @@ export interface CommandOptions<Buffers extends boolean = boolean> {
   signal?: AbortSignal;
   /** Where it may be executed if it only reads; goes before the client's option. What writes goes to the master. */
   readFrom?: 'master' | 'replica' | 'prefer_replica' | 'any';
+  /**
+   * Twice is as good as once: a command whose fate is unknown is sent again, inside its time, instead of failing with
+   * `MaybeExecuted`.
+   */
+  idempotent?: boolean;
+}
+
+export interface UnitOptions<Buffers extends boolean = boolean> extends CommandOptions<Buffers> {
+  /** Whether the first command that failed throws its error, whose `outcomes` are those of all. Default: true. */
+  throwOnError?: boolean;
+}
+
+/** Commands that are collected: each method adds one, and gives the collection back. */
+export interface Queued extends QueuedCommands {
+  /** Any command, name first. */
+  add(...args: Argument[]): this;
+  readonly length: number;
+}
+
+/** Several commands in one write. Each has an outcome of its own; of a transaction all are executed or none. */
+export interface Pipeline extends Queued {
+  /**
+   * One outcome for each command, in their order. When the link is lost on the way: `MaybeExecuted` for what was sent and
+   * writes something, `Disconnected` for what was certainly not executed; behind a command that was executed nothing is sent
+   * again by itself.
+   */
+  execute(options: UnitOptions & { buffers: true }): Promise<Reply<Buffer>[]>;
+  execute(options?: UnitOptions<false>): Promise<Reply[]>;
+}
+
+/** The commands of the client, executed at once on the link that watches the keys. */
+export interface Now extends Commands {
+  /** Any command, name first. */
+  execute(...args: Argument[]): Promise<Reply>;
+}
+
+export interface WatchOptions<Buffers extends boolean = boolean> {
+  /** Milliseconds for all attempts together, or Infinity; without it `commandTimeout` holds. */
+  timeout?: number;
+  /** How often the function is run at the most. */
+  attempts?: number;
+  buffers?: Buffers;
+  signal?: AbortSignal;
 }
 
 export interface SubscribeOptions<Buffers extends boolean = boolean> {
@@ -494,6 +539,17 @@ export class Client {
   /** Any command, with options. */
   command(args: readonly Argument[], options: CommandOptions & { buffers: true }): Promise<Reply<Buffer>>;
   command(args: readonly Argument[], options?: CommandOptions<false>): Promise<Reply>;
+  /** Begin a pipeline: its methods are those of the client, and collect commands for one write. */
+  pipeline(): Pipeline;
+  /** Begin a transaction: all of the commands or none, between MULTI and EXEC. */
+  transaction(): Pipeline;
+  /**
+   * A transaction that depends on what was read before it. `run` reads with the methods of `now`, and adds commands to `tx`; they
+   * are executed if none of the keys was changed in the meantime, and otherwise `run` is called again. `TransactionAborted`
+   * when time or attempts are used up.
+   */
+  watch(keys: Argument | readonly Argument[], run: (now: Now, tx: Queued) => unknown, options: WatchOptions & { buffers: true }): Promise<Reply<Buffer>[]>;
+  watch(keys: Argument | readonly Argument[], run: (now: Now, tx: Queued) => unknown, options?: WatchOptions<false>): Promise<Reply[]>;
   /** Returns at once; the server's confirmation is `ready()`. */
   subscribe(channels: Argument | readonly Argument[], options: SubscribeOptions & { buffers: true }): Subscription<Buffer>;
   subscribe(channels: Argument | readonly Argument[], options?: SubscribeOptions<false>): Subscription;
@@ -520,6 +576,11 @@ export class Client {
   /** Ask every sentinel and node, and say what is wrong or will be when something fails; the worst first, nothing if all is well. Changes nothing. */
   doctor(): Promise<Finding[]>;
   readonly closed: boolean;
+  /**
+   * End in order: new commands are refused with `Closed`, those that were accepted are finished, then the client is closed.
+   * Rejected with `Timeout` when something is still under way after so many milliseconds; it ends with the close.
+   */
+  drain(timeout?: number): Promise<void>;
   /** What is pending ends with an error; fulfilled when all of it has. */
   close(): Promise<void>;
   /** What waits for this client keeps the process alive: the default. */
@@ -527,6 +588,19 @@ export class Client {
   /** Nothing of this client keeps the process alive, not even a command that waits for its reply. */
   unref(): this;
   [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * A Lua script, kept to be called. It is sent by its digest, and as a whole only to a server that does not know it, such as a new
+ * master; in a pipeline or a transaction always as a whole. The same goes for `client.eval`.
+ */
+export class Script {
+  /** `readOnly`: it only reads (EVAL_RO), so that it is sent again after a loss. */
+  constructor(source: string | Uint8Array, options?: { readOnly?: boolean });
+  readonly source: string | Uint8Array;
+  /** What the client's methods return: a promise, or the pipeline itself. */
+  call(on: Queued, keys?: readonly Argument[], args?: readonly Argument[]): Queued;
+  call(on: Commands, keys?: readonly Argument[], args?: readonly Argument[], options?: CommandOptions): Promise<Reply>;
 }
 
 /**
@@ -642,6 +716,8 @@ export class StandfastError extends Error {
   readonly serverCode?: string;
   /** For errors that the server gave: its text. */
   readonly serverText?: string;
+  /** For the error of one command of a pipeline or a transaction: what became of all of them. */
+  readonly outcomes?: readonly Reply[];
 }
 
 /** The version of this package and of the core inside it. */

@@ -7,6 +7,7 @@ const { Lock } = require('./lib/lock.js');
 const { logs } = require('./lib/logs.js');
 const { NodeChanged, NodeClient, Scan } = require('./lib/scan.js');
 const { Subscription } = require('./lib/subscription.js');
+const { Script } = require('./lib/unit.js');
 const { version } = require('./package.json');
 
 module.exports = {
@@ -16,6 +17,7 @@ module.exports = {
   NodeChanged,
   NodeClient,
   Scan,
+  Script,
   StandfastError,
   Subscription,
   connect,

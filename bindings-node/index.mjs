@@ -8,6 +8,7 @@ export const {
   NodeChanged,
   NodeClient,
   Scan,
+  Script,
   StandfastError,
   Subscription,
   connect,

@@ -26,8 +26,16 @@ export class NativeClient {
   sender(): Send;
   turn(): boolean;
   flush(): void;
+  submitIdempotent(args: (string | Uint8Array)[], timeout: number | undefined, tag: number): boolean;
+  /** Several commands together; true as for `Send`. */
+  submitUnit(commands: (string | Uint8Array)[][], transaction: boolean, timeout: number | undefined, idempotent: boolean, tag: number): boolean;
+  watch(keys: (string | Uint8Array)[], timeout: number | undefined, attempts: number | undefined): NativeWatched;
+  submitWatchBegin(watched: NativeWatched, tag: number): void;
+  submitWatchCommand(watched: NativeWatched, args: (string | Uint8Array)[], tag: number): void;
+  submitWatchCommit(watched: NativeWatched, commands: (string | Uint8Array)[][], tag: number): void;
   submitConnected(tag: number): void;
   submitSubscriptionReady(subscription: NativeSubscription, timeout: number | undefined, tag: number): void;
+  submitDrain(timeout: number | undefined, tag: number): void;
   cancel(tag: number): RawError | null;
   subscribe(names: (string | Uint8Array)[], patterns: boolean, options: object, buffers: boolean): NativeSubscription;
   events(): NativeEvents;
@@ -49,6 +57,10 @@ type Send = (tag: number, timeout: number | undefined, ...words: unknown[]) => u
 interface Settle {
   (...answers: (Reply | RawError)[]): void;
   tags: Float64Array;
+}
+
+export class NativeWatched {
+  readonly lost: boolean;
 }
 
 export class NativeExamination {

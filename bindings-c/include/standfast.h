@@ -169,6 +169,16 @@ typedef struct standfast_scan standfast_scan;
 typedef struct standfast_subscription standfast_subscription;
 
 /**
+ * Commands that are sent together, and how.
+ */
+typedef struct standfast_unit standfast_unit;
+
+/**
+ * A transaction that depends on keys.
+ */
+typedef struct standfast_watch standfast_watch;
+
+/**
  * The result of a call: STANDFAST_OK, or one of STANDFAST_ERR_...
  */
 typedef int32_t standfast_status;
@@ -177,6 +187,11 @@ typedef int32_t standfast_status;
  * The type of a reply: one of STANDFAST_TYPE_...
  */
 typedef int32_t standfast_type;
+
+/**
+ * How the commands of a unit belong together: one of STANDFAST_UNIT_...
+ */
+typedef int32_t standfast_unit_kind;
 
 /**
  * The call did what it should.
@@ -232,6 +247,22 @@ typedef int32_t standfast_type;
  * standfast_reply_count(), standfast_reply_key(), standfast_reply_value() and standfast_reply_get()
  */
 #define STANDFAST_TYPE_MAP 9
+
+/**
+ * One command, to be sent as standfast_command() does. The reply is its reply.
+ */
+#define STANDFAST_UNIT_COMMAND 0
+
+/**
+ * Each on its own: the reply is an array of one outcome for each command, an error among them an element of type
+ * STANDFAST_TYPE_ERROR.
+ */
+#define STANDFAST_UNIT_PIPELINE 1
+
+/**
+ * All or none, between MULTI and EXEC: the reply is an array of the results.
+ */
+#define STANDFAST_UNIT_TRANSACTION 2
 
 #ifdef __cplusplus
 extern "C" {
@@ -330,6 +361,25 @@ const char *standfast_error_cause_text(const standfast_error *error, size_t inde
  * Threads: any. Never blocks. Leaves the last error alone.
  */
 const char *standfast_status_name(standfast_status status);
+
+/**
+ * The category of a number, as standfast_error_category() says it; "" for 0 and for a number that is none.
+ *
+ * @return Static text.
+ *
+ * Threads: any. Never blocks. Leaves the last error alone.
+ */
+const char *standfast_status_category(standfast_status status);
+
+/**
+ * Whether the same call may be made again after this, as standfast_error_retry() says it; "" for 0 and for a number that is
+ * none.
+ *
+ * @return Static text.
+ *
+ * Threads: any. Never blocks. Leaves the last error alone.
+ */
+const char *standfast_status_retry(standfast_status status);
 
 /**
  * Make options from a URL.
@@ -533,6 +583,19 @@ standfast_status standfast_client_nodes(const standfast_client *client,
  */
 standfast_status standfast_client_doctor(const standfast_client *client,
                                          standfast_reply **findings);
+
+/**
+ * End a client in order: new commands are refused with STANDFAST_ERR_CLOSED, those that were accepted are finished, then it
+ * is closed as by standfast_client_close(). Commands of a queue are finished by the thread of the queue: a program with one
+ * thread uses standfast_queue_drain().
+ *
+ * @param timeout_ms  How long to wait; STANDFAST_FOREVER = as long as the commands' own time-outs last.
+ * @return STANDFAST_ERR_TIMEOUT when something was still under way: it ended with the close. The client is closed in any case.
+ *
+ * Threads: any. Blocks up to timeout_ms.
+ */
+standfast_status standfast_client_drain(const standfast_client *client,
+                                        int64_t timeout_ms);
 
 /**
  * Close a client: every call that waits on it, on any thread, ends with STANDFAST_ERR_CLOSED, every subscription ends. The
@@ -823,6 +886,16 @@ standfast_status standfast_queue_connected(const standfast_queue *queue,
 standfast_status standfast_queue_wait_ready(const standfast_queue *queue, int64_t timeout_ms, uint64_t tag);
 
 /**
+ * standfast_client_drain() without waiting, and without the close: from now on the client refuses new commands; the result
+ * comes through the queue when everything that was accepted is over. Then close the client.
+ *
+ * Never blocks.
+ */
+standfast_status standfast_queue_drain(const standfast_queue *queue,
+                                       int64_t timeout_ms,
+                                       uint64_t tag);
+
+/**
  * standfast_subscription_ready() without waiting: the result comes through the queue.
  *
  * Never blocks.
@@ -889,6 +962,135 @@ standfast_status standfast_queue_close(const standfast_queue *queue);
  * Threads: any, also while another thread waits on it.
  */
 standfast_status standfast_queue_free(standfast_queue *queue);
+
+/**
+ * Make an empty unit.
+ *
+ * @param kind  STANDFAST_UNIT_COMMAND, STANDFAST_UNIT_PIPELINE or STANDFAST_UNIT_TRANSACTION.
+ * @param out   Receives the unit. Free with standfast_unit_free().
+ *
+ * Threads: any. Never blocks.
+ */
+standfast_status standfast_unit_new(standfast_unit_kind kind, standfast_unit **out);
+
+/**
+ * Add a command. The parameters are those of standfast_command(). Nothing is sent yet.
+ *
+ * Threads: any. Never blocks.
+ */
+standfast_status standfast_unit_add(standfast_unit *unit,
+                                    size_t argc,
+                                    const char *const *argv,
+                                    const size_t *argvlen);
+
+/**
+ * Say whether twice is as good as once: then what may have been executed is sent again, inside its time-out, instead of
+ * ending with STANDFAST_ERR_MAYBE_EXECUTED. It is not, unless this is called.
+ *
+ * Threads: any. Never blocks.
+ */
+standfast_status standfast_unit_set_idempotent(standfast_unit *unit,
+                                               bool idempotent);
+
+/**
+ * Send the commands to the master in one write and wait for all replies. The unit stays as it is, and may be sent again.
+ *
+ * @param timeout_ms  As for standfast_command(), for all of it.
+ * @param reply       Receives the reply; see the kinds of units. Free with standfast_reply_free(). Of a pipeline each element
+ *                    is a reply, or an error: standfast_reply_error_status() is STANDFAST_ERR_MAYBE_EXECUTED for a command
+ *                    that was sent and whose fate is unknown, STANDFAST_ERR_DISCONNECTED, _UNAVAILABLE or _TIMEOUT for one
+ *                    that was certainly not executed, or only reads. Behind a command that was executed nothing is sent
+ *                    again by itself.
+ * @return STANDFAST_OK; otherwise nothing was executed, except for STANDFAST_ERR_MAYBE_EXECUTED (a command, or a whole
+ * transaction). STANDFAST_ERR_REPLY_ERROR with the server's code EXECABORT: the server refused a command of a transaction.
+ *
+ * Threads: any, concurrently. Blocks up to timeout_ms.
+ */
+standfast_status standfast_unit_send(const standfast_client *client,
+                                     const standfast_unit *unit,
+                                     int64_t timeout_ms,
+                                     standfast_reply **reply);
+
+/**
+ * standfast_unit_send() without waiting: the result comes through the queue.
+ *
+ * Never blocks.
+ */
+standfast_status standfast_queue_send_unit(const standfast_queue *queue,
+                                           const standfast_unit *unit,
+                                           int64_t timeout_ms,
+                                           uint64_t tag);
+
+/**
+ * Free a unit. NULL is ignored.
+ *
+ * Threads: any. Never blocks.
+ */
+standfast_status standfast_unit_free(standfast_unit *unit);
+
+/**
+ * Make a transaction that depends on what was read before it: begin a round, read with standfast_watch_command(), collect
+ * commands in a unit, and commit them. If a key was changed in between, the commit says so; begin again then.
+ *
+ * @param argc        How many keys.
+ * @param argv        The keys.
+ * @param argvlen     Their lengths; NULL when each of them ends at its first NUL.
+ * @param attempts    How many rounds there may be; 0 = as many as the time allows.
+ * @param timeout_ms  As for standfast_command(), for all rounds together, from the first one on.
+ * @param out         Receives the transaction. Free with standfast_watch_free().
+ *
+ * Threads: any. Never blocks.
+ */
+standfast_status standfast_watch_new(const standfast_client *client,
+                                     size_t argc,
+                                     const char *const *argv,
+                                     const size_t *argvlen,
+                                     uint64_t attempts,
+                                     int64_t timeout_ms,
+                                     standfast_watch **out);
+
+/**
+ * Begin a round: from here on the keys are watched.
+ *
+ * @return STANDFAST_OK; STANDFAST_ERR_TRANSACTION_ABORTED when time or attempts are used up: nothing was executed.
+ *
+ * Threads: any, but one at a time. Blocks up to the transaction's time-out.
+ */
+standfast_status standfast_watch_begin(const standfast_watch *watch);
+
+/**
+ * Execute a command at once, on the link that watches the keys. The parameters are those of standfast_command().
+ *
+ * @return As standfast_command(); STANDFAST_ERR_TRANSACTION_ABORTED when the watch is lost: begin again.
+ *
+ * Threads: any, but one at a time. Blocks up to the transaction's time-out.
+ */
+standfast_status standfast_watch_command(const standfast_watch *watch,
+                                         size_t argc,
+                                         const char *const *argv,
+                                         const size_t *argvlen,
+                                         standfast_reply **reply);
+
+/**
+ * Execute the commands of a unit between MULTI and EXEC, if no key was changed since the round began. This ends the round.
+ *
+ * @param unit   Of kind STANDFAST_UNIT_TRANSACTION. It stays as it is.
+ * @param reply  Receives an array of the results. Free with standfast_reply_free().
+ * @return STANDFAST_OK; STANDFAST_ERR_TRANSACTION_ABORTED when a key was changed or the watch was lost: nothing was executed,
+ * begin again; STANDFAST_ERR_MAYBE_EXECUTED and others as standfast_unit_send().
+ *
+ * Threads: any, but one at a time. Blocks up to the transaction's time-out.
+ */
+standfast_status standfast_watch_commit(const standfast_watch *watch,
+                                        const standfast_unit *unit,
+                                        standfast_reply **reply);
+
+/**
+ * Free a transaction. What was begun is given up, and nothing is executed. NULL is ignored.
+ *
+ * Threads: any. Never blocks.
+ */
+standfast_status standfast_watch_free(standfast_watch *watch);
 
 /**
  * A lock: a key that holds the token of its owner for a time. Nothing is taken yet.

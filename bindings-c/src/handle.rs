@@ -21,6 +21,7 @@ use crate::queue::standfast_queue;
 use crate::reply::standfast_reply;
 use crate::scan::{standfast_node, standfast_scan};
 use crate::subscription::{ChannelList, standfast_channels, standfast_subscription};
+use crate::unit::{Commands, Watch, standfast_unit, standfast_watch};
 
 /// A type of the header, and what stands behind its handles.
 pub(crate) trait Handle: Sized {
@@ -54,6 +55,8 @@ handles! {
     standfast_lock => Lock, Lock, locks;
     standfast_scan => Scan, Scan, scans;
     standfast_node => NodeHandle, Node, nodes;
+    standfast_unit => Commands, Unit, units;
+    standfast_watch => Watch, Watch, watches;
 }
 
 /// The type of a handle. Never 0, so that a handle is neither NULL nor an address of a user's process.
@@ -75,6 +78,8 @@ pub(crate) enum Tag {
     Lock = 10,
     Scan = 11,
     Node = 12,
+    Unit = 13,
+    Watch = 14,
 }
 
 impl Tag {
@@ -92,6 +97,8 @@ impl Tag {
             Tag::Lock,
             Tag::Scan,
             Tag::Node,
+            Tag::Unit,
+            Tag::Watch,
         ]
         .into_iter()
         .find(|tag| *tag as u64 == bits)
@@ -110,6 +117,8 @@ impl Tag {
             Tag::Lock => "lock",
             Tag::Scan => "scan",
             Tag::Node => "node",
+            Tag::Unit => "unit",
+            Tag::Watch => "watch",
         }
     }
 
@@ -289,6 +298,8 @@ pub(crate) fn live() -> usize {
         locks,
         scans,
         nodes,
+        units,
+        watches,
         replies,
         large_replies,
     } = tables();
@@ -301,6 +312,8 @@ pub(crate) fn live() -> usize {
         + locks.live()
         + scans.live()
         + nodes.live()
+        + units.live()
+        + watches.live()
         + replies.live()
         + large_replies.live()
 }
@@ -322,6 +335,8 @@ pub(crate) struct Tables {
     locks: Table<Lock>,
     scans: Table<Scan>,
     nodes: Table<NodeHandle>,
+    units: Table<Commands>,
+    watches: Table<Watch>,
     replies: Table<Arena>,
     large_replies: Table<Arena>,
 }
@@ -377,6 +392,8 @@ fn new_tables(before: *mut Tables) -> &'static Tables {
         locks: Table::new(),
         scans: Table::new(),
         nodes: Table::new(),
+        units: Table::new(),
+        watches: Table::new(),
         replies: Table::new(),
         large_replies: Table::new(),
     }));

@@ -17,6 +17,7 @@ const SOURCES: &[&str] = &[
     "reply.rs",
     "subscription.rs",
     "queue.rs",
+    "unit.rs",
     "lock.rs",
     "scan.rs",
     "logs.rs",

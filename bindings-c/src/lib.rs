@@ -30,4 +30,5 @@ pub mod queue;
 pub mod reply;
 pub mod scan;
 pub mod subscription;
+pub mod unit;
 pub mod version;

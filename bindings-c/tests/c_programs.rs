@@ -97,6 +97,11 @@ fn a_panic_is_a_status() {
 }
 
 #[test]
+fn several_commands_work_together() {
+    live("units");
+}
+
+#[test]
 fn commands_work() {
     live("commands");
 }

@@ -70,6 +70,7 @@ static void clients(void) {
     NULL_ARGUMENT(standfast_client_nodes(NULL, &reply));
     NULL_ARGUMENT(standfast_client_doctor(NULL, NULL));
     NULL_ARGUMENT(standfast_client_doctor(NULL, &reply));
+    NULL_ARGUMENT(standfast_client_drain(NULL, 0));
     NULL_ARGUMENT(standfast_client_close(NULL));
     CHECK_OK(standfast_client_free(NULL));
 }
@@ -90,6 +91,29 @@ static void replies(void) {
     HARMLESS(NULL, standfast_reply_get(NULL, "key"));
     HARMLESS(NULL, standfast_reply_get(NULL, NULL));
     CHECK_OK(standfast_reply_free(NULL));
+}
+
+static void units(void) {
+    const char *argv[] = {"GET"};
+    standfast_client *client = NULL;
+    standfast_unit *unit = NULL;
+    standfast_watch *watch = NULL;
+    standfast_reply *reply = NULL;
+    NULL_ARGUMENT(standfast_unit_new(STANDFAST_UNIT_PIPELINE, NULL));
+    NULL_ARGUMENT(standfast_unit_add(NULL, 1, argv, NULL));
+    NULL_ARGUMENT(standfast_unit_set_idempotent(NULL, true));
+    NULL_ARGUMENT(standfast_unit_send(client, unit, STANDFAST_DEFAULT_TIMEOUT, NULL));
+    NULL_ARGUMENT(standfast_unit_send(client, unit, STANDFAST_DEFAULT_TIMEOUT, &reply));
+    NULL_ARGUMENT(standfast_queue_send_unit(NULL, unit, STANDFAST_DEFAULT_TIMEOUT, 1));
+    NULL_ARGUMENT(standfast_watch_new(client, 1, argv, NULL, 0, STANDFAST_DEFAULT_TIMEOUT, NULL));
+    NULL_ARGUMENT(standfast_watch_new(client, 1, argv, NULL, 0, STANDFAST_DEFAULT_TIMEOUT, &watch));
+    NULL_ARGUMENT(standfast_watch_begin(NULL));
+    NULL_ARGUMENT(standfast_watch_command(NULL, 1, argv, NULL, NULL));
+    NULL_ARGUMENT(standfast_watch_command(NULL, 1, argv, NULL, &reply));
+    NULL_ARGUMENT(standfast_watch_commit(NULL, NULL, NULL));
+    NULL_ARGUMENT(standfast_watch_commit(NULL, NULL, &reply));
+    CHECK_OK(standfast_unit_free(NULL));
+    CHECK_OK(standfast_watch_free(NULL));
 }
 
 static void subscriptions(void) {
@@ -130,6 +154,7 @@ static void queues(void) {
     NULL_ARGUMENT(standfast_queue_send(NULL, 1, argv, NULL, STANDFAST_DEFAULT_TIMEOUT, 1));
     NULL_ARGUMENT(standfast_queue_connected(NULL, 0));
     NULL_ARGUMENT(standfast_queue_wait_ready(NULL, 0, 0));
+    NULL_ARGUMENT(standfast_queue_drain(NULL, 0, 0));
     NULL_ARGUMENT(standfast_queue_subscription_ready(NULL, NULL, 0, 0));
     NULL_ARGUMENT(standfast_queue_next(NULL, 0, NULL, NULL, NULL));
     NULL_ARGUMENT(standfast_queue_next(NULL, 0, &tag, &status, NULL));
@@ -235,6 +260,7 @@ int main(void) {
     options();
     clients();
     replies();
+    units();
     subscriptions();
     queues();
     logs();

@@ -12,3 +12,4 @@ mod raw;
 pub mod subscription;
 mod uv;
 mod values;
+mod watched;

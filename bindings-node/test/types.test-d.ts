@@ -138,3 +138,25 @@ async function testsWith(): Promise<void> {
   void LabError;
 }
 void testsWith;
+
+import { Script } from 'standfast';
+import type { Now, Pipeline, Queued } from 'standfast';
+
+async function together(client: Client): Promise<void> {
+  const pipeline = client.pipeline().set('k', 1, { EX: 5 }).zadd('z', { m: 1 }).add('PING');
+  same<typeof pipeline, Pipeline>(true);
+  same<Awaited<ReturnType<typeof pipeline.execute>>[number], Reply>(true);
+  const buffers = await pipeline.execute({ buffers: true, idempotent: true, throwOnError: false });
+  same<(typeof buffers)[number], Reply<Buffer>>(true);
+  // @ts-expect-error options of a call belong to execute
+  client.pipeline().get('k', { timeout: 5 });
+  await client.watch('k', async (now: Now, tx: Queued) => {
+    const value = await now.get('k');
+    same<typeof value, string | null>(true);
+    tx.set('k', Number(value) + 1);
+  }, { attempts: 3 });
+  const script = new Script('return 1', { readOnly: true });
+  const one: Promise<Reply> = script.call(client, ["k"], [1]);
+  await one;
+}
+void together;

@@ -12,6 +12,7 @@ mod loop_driver;
 mod subscription;
 mod values;
 mod waiting;
+mod watched;
 
 #[pyo3::pymodule(gil_used = false)]
 mod _native {
@@ -31,6 +32,8 @@ mod _native {
     use crate::values::wait_seconds;
     #[pymodule_export]
     use crate::waiting::{after_fork_in_child, at_exit};
+    #[pymodule_export]
+    use crate::watched::Watched;
 
     #[pymodule_export]
     #[expect(non_upper_case_globals, reason = "the name that Python programs look for")]

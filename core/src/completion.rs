@@ -145,6 +145,20 @@ impl Queue {
         self.start(tag, async move { subscription.ready_within(timeout).await })
     }
 
+    /// Submit the wait of a drain: from now on new commands are refused with [`ErrorKind::Closed`], and the completion comes
+    /// when those that were accepted are over, or with [`ErrorKind::Timeout`]. The host takes its turns meanwhile, and closes
+    /// the client then.
+    ///
+    /// # Errors
+    /// As [`Queue::submit`].
+    pub fn submit_drain(&self, timeout: Option<Duration>, tag: u64) -> Result<()> {
+        let client = self.client.clone();
+        self.start(tag, async move { client.drained(timeout).await })?;
+        // Not only when the task has its turn.
+        self.client.shared().admission.drain();
+        Ok(())
+    }
+
     /// Submit an errand: a step of a scan, a call of a lock, a command for a certain node.
     ///
     /// # Errors
@@ -158,7 +172,12 @@ impl Queue {
         self.start_answered(tag, async move { wait.await.map(|()| Answer::One(Value::Nil)) })
     }
 
-    fn start_answered(&self, tag: u64, wait: impl Future<Output = Result<Answer>> + Send + 'static) -> Result<()> {
+    /// Something that a task of the supervisor's runtime does.
+    pub(crate) fn start_answered(
+        &self,
+        tag: u64,
+        wait: impl Future<Output = Result<Answer>> + Send + 'static,
+    ) -> Result<()> {
         let shared = self.client.shared();
         let runtime = shared.runtime()?;
         self.inner.begin_wait(tag)?;

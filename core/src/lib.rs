@@ -14,6 +14,7 @@ mod completion;
 mod config;
 mod counters;
 mod doctor;
+mod drain;
 mod driver;
 mod errand;
 mod error;
@@ -33,6 +34,8 @@ mod sync;
 mod timer;
 mod tree;
 mod unit;
+mod watched;
+mod watched_queue;
 
 pub mod blocking;
 #[cfg(feature = "internals")]
@@ -61,6 +64,8 @@ pub use status::{ClientState, LinkStatus, Node, Opinion, SentinelStatus, Status,
 pub use subscription::{Channels, Dropped, Gap, Item, Message, Subscription};
 pub use tree::{Tree, unix_micros};
 pub use unit::Unit;
+pub use watched::Watched;
+pub use watched_queue::SharedWatched;
 
 /// The version of this library.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -148,6 +148,11 @@ impl Shared {
     /// Check a request and take a place among the waiting.
     pub(crate) fn enter(&self, request: &Request) -> Result<Place<'_>> {
         self.check_process()?;
+        self.admit(request)
+    }
+
+    /// The same for those who know in which process they are: asking costs a system call.
+    pub(crate) fn admit(&self, request: &Request) -> Result<Place<'_>> {
         request.check()?;
         let place = self.admission.enter(request.bytes().len(), &self.config.options);
         if place.is_err() && self.counters.count(Counter::QueueFull) == 1 {

@@ -98,6 +98,40 @@ namespace Standfast
         public Task<Value> ExecuteAsync(CancellationToken cancellation, params object[] arguments) =>
             completions.Send(arguments, NativeMethods.DefaultTimeout, cancellation);
 
+        /// <summary>Execute a command of which twice is as good as once: if it may have been executed, it is sent again, inside its
+        /// time, instead of failing with MaybeExecuted.</summary>
+        public Value ExecuteIdempotent(params object[] arguments) =>
+            new Unit(this, Unit.Command) { Idempotent = true }.Add(arguments).Single();
+
+        /// <summary>Begin a pipeline: several commands in one write. Each has an outcome of its own; behind one that was executed
+        /// nothing is sent again by itself.</summary>
+        public Unit Pipeline() => new Unit(this, Unit.Pipeline);
+
+        /// <summary>Begin a transaction: all of the commands or none, between MULTI and EXEC.</summary>
+        public Unit Transaction() => new Unit(this, Unit.Transaction);
+
+        /// <summary>A transaction that depends on what was read before it. The function reads with the methods of its first
+        /// argument, which are executed at once, and adds commands to its second. They are executed if none of the keys was
+        /// changed in the meantime, and otherwise the function is run again. TransactionAborted when time or attempts are used
+        /// up: nothing was executed.</summary>
+        /// <param name="keys">The keys.</param>
+        /// <param name="function">May be run any number of times. What it throws ends it, and nothing is executed.</param>
+        /// <param name="timeout">For all of it; the option command_timeout if none is given.</param>
+        /// <param name="attempts">How often the function is run at the most; 0: as often as the time allows.</param>
+        public IReadOnlyList<Value> Watch(
+            IEnumerable<string> keys, Action<Now, Unit> function, TimeSpan? timeout = null, int attempts = 0)
+        {
+            if (keys == null || function == null)
+            {
+                throw StandfastException.Usage(ErrorCode.NullArgument, "the keys and the function must not be null");
+            }
+            if (attempts < 0)
+            {
+                throw StandfastException.Usage(ErrorCode.InvalidArgument, "attempts is 0 or more");
+            }
+            return Watching.Run(this, keys, function, timeout, attempts);
+        }
+
         /// <summary>GET, as bytes; null when there is no such key.</summary>
         public byte[] GetBytes(string key) => Execute("GET", key).AsBytes();
 
@@ -283,6 +317,20 @@ namespace Standfast
             }
         }
 
+        /// <summary>End in order: new commands fail with Closed, those that were accepted are finished, then the client is closed.
+        /// Fails with Timeout when something was still under way at the end of the time: it ended with the close.</summary>
+        public void Drain(TimeSpan timeout)
+        {
+            try
+            {
+                Wait(native => NativeMethods.standfast_client_drain(native, NativeText.Wait(timeout)));
+            }
+            finally
+            {
+                Dispose();
+            }
+        }
+
         /// <summary>Close: whatever waits, on any thread, ends with Closed; subscriptions end.</summary>
         public void Dispose()
         {
@@ -363,6 +411,9 @@ namespace Standfast
                 handle.Leave();
             }
         }
+
+        internal Task<Value> Send(UnitHandle unit, long timeoutMs, CancellationToken cancellation) =>
+            completions.Send(unit, timeoutMs, cancellation);
 
         /// <summary>For the methods of commands.</summary>
         protected override Value Run(object[] words) => Execute(NativeMethods.DefaultTimeout, words);

@@ -72,6 +72,12 @@ namespace Standfast
         internal static extern IntPtr standfast_status_name(int status);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern IntPtr standfast_status_category(int status);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern IntPtr standfast_status_retry(int status);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int standfast_options_new(byte[] url, out OptionsHandle options);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
@@ -105,6 +111,41 @@ namespace Standfast
             out ReplyHandle reply);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_unit_new(int kind, out UnitHandle unit);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_unit_add(UnitHandle unit, UIntPtr argc, IntPtr[] argv, UIntPtr[] argvlen);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_unit_set_idempotent(UnitHandle unit, [MarshalAs(UnmanagedType.I1)] bool idempotent);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_unit_send(ClientHandle client, UnitHandle unit, long timeoutMs, out ReplyHandle reply);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_queue_send_unit(QueueHandle queue, UnitHandle unit, long timeoutMs, ulong tag);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_unit_free(IntPtr unit);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_watch_new(
+            ClientHandle client, UIntPtr argc, IntPtr[] argv, UIntPtr[] argvlen, ulong attempts, long timeoutMs,
+            out WatchedHandle watch);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_watch_begin(WatchedHandle watch);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_watch_command(WatchedHandle watch, UIntPtr argc, IntPtr[] argv, UIntPtr[] argvlen, out ReplyHandle reply);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_watch_commit(WatchedHandle watch, UnitHandle unit, out ReplyHandle reply);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_watch_free(IntPtr watch);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int standfast_publish(
             ClientHandle client, byte[] channel, UIntPtr channelLength, byte[] payload, UIntPtr payloadLength, out long receivers);
 
@@ -116,6 +157,9 @@ namespace Standfast
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int standfast_client_nodes(ClientHandle client, out ReplyHandle nodes);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_client_drain(ClientHandle client, long timeout_ms);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int standfast_client_doctor(ClientHandle client, out ReplyHandle findings);
@@ -216,6 +260,9 @@ namespace Standfast
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int standfast_queue_wait_ready(QueueHandle queue, long timeoutMs, ulong tag);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_queue_drain(QueueHandle queue, long timeout_ms, ulong tag);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int standfast_queue_subscription_ready(

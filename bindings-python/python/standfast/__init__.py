@@ -35,7 +35,9 @@ from ._logs import LogForwarder, Logs, finish, log_to, logs
 from ._node import NodeClient
 from ._options import Options
 from ._scan import NodeChanged, Scan
+from ._script import Script
 from ._subscription import Events, Subscription
+from ._unit import Now, Pipeline, Queued
 
 if TYPE_CHECKING:
     from . import aio
@@ -66,8 +68,12 @@ __all__ = [
     "NetworkTimeoutError",
     "NodeChanged",
     "NodeClient",
+    "Now",
     "Options",
+    "Pipeline",
+    "Queued",
     "Scan",
+    "Script",
     "ServerError",
     "StandfastError",
     "Subscription",

@@ -15,6 +15,7 @@ from ._lock import Lock
 from ._node import NodeClient
 from ._scan import Scan
 from ._subscription import Events, Subscription
+from ._unit import Function, Pipeline, watch
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -36,6 +37,7 @@ class Client(Commands[TextT]):
         self._native = native
         self._decode = decode
         self._timeout: float | None = None
+        self._idempotent = False
         self._read_from: ReadFrom | None = None
         self._first: Client[Any] | None = None
 
@@ -44,6 +46,7 @@ class Client(Commands[TextT]):
         *args: Argument,
         timeout: float | None = None,
         decode: bool | None = None,
+        idempotent: bool | None = None,
         read_from: ReadFrom | None = None,
     ) -> Any:
         """Execute a command and wait for its reply.
@@ -52,6 +55,8 @@ class Client(Commands[TextT]):
             *args: The command and its arguments, one by one.
             timeout: Seconds until the call gives up; ``None`` means the option ``command_timeout``, ``math.inf`` for ever.
             decode: Whether strings in the reply become ``str``; ``None`` means what the client was told.
+            idempotent: Whether twice is as good as once: then a command whose fate is unknown is sent again, inside its
+                time, instead of failing with ``MaybeExecuted``.
             read_from: Where it may be executed if it only reads: ``master``, ``replica``, ``prefer_replica`` or ``any``;
                 ``None`` means what the client was told. What writes goes to the master, whatever is said here.
 
@@ -61,22 +66,48 @@ class Client(Commands[TextT]):
             ServerError: The server answered with an error.
             UsageError: An argument cannot be sent, or the client is closed.
         """
-        return self._run(args, timeout, decode, read_from)
+        if timeout is None:
+            timeout = self._timeout
+        decode = self._decode if decode is None else decode
+        read_from = self._read_from if read_from is None else read_from
+        if read_from is not None:
+            return self._native.read(args, timeout, decode, read_from)
+        return self._native.execute(args, timeout, decode, self._idempotent if idempotent is None else idempotent)
 
     @overload
     def with_options(
-        self, *, timeout: float | None = None, decode: Literal[True], read_from: ReadFrom | None = None
+        self,
+        *,
+        timeout: float | None = None,
+        decode: Literal[True],
+        idempotent: bool | None = None,
+        read_from: ReadFrom | None = None,
     ) -> Client[str]: ...
     @overload
     def with_options(
-        self, *, timeout: float | None = None, decode: Literal[False], read_from: ReadFrom | None = None
+        self,
+        *,
+        timeout: float | None = None,
+        decode: Literal[False],
+        idempotent: bool | None = None,
+        read_from: ReadFrom | None = None,
     ) -> Client[bytes]: ...
     @overload
     def with_options(
-        self, *, timeout: float | None = None, decode: None = None, read_from: ReadFrom | None = None
+        self,
+        *,
+        timeout: float | None = None,
+        decode: None = None,
+        idempotent: bool | None = None,
+        read_from: ReadFrom | None = None,
     ) -> Client[TextT]: ...
     def with_options(
-        self, *, timeout: float | None = None, decode: bool | None = None, read_from: ReadFrom | None = None
+        self,
+        *,
+        timeout: float | None = None,
+        decode: bool | None = None,
+        idempotent: bool | None = None,
+        read_from: ReadFrom | None = None,
     ) -> Client[Any]:
         """The same client with other options for the commands that are called on what is returned.
 
@@ -85,28 +116,59 @@ class Client(Commands[TextT]):
         Args:
             timeout: Seconds until a call gives up; ``None`` means what this client does, ``math.inf`` for ever.
             decode: Whether strings in replies and messages become ``str``; ``None`` means what this client does.
-            read_from: Where commands that only read may be executed; ``None`` means what this client does.
+            idempotent: Whether twice is as good as once: then a command whose fate is unknown is sent again, inside its
+                time, instead of failing with ``MaybeExecuted``. ``None`` means what this client does.
         """
         other: Client[Any] = Client(self._native, self._decode if decode is None else decode)
         other._timeout = self._timeout if timeout is None else timeout
+        other._idempotent = self._idempotent if idempotent is None else idempotent
         other._read_from = self._read_from if read_from is None else read_from
         # It lives as long as anybody uses it in any form, and only the first form warns if it was not closed.
         other._first = self if self._first is None else self._first
         return other
 
-    def _run(
+    def _run(self, words: Any) -> Any:
+        if self._read_from is not None:
+            return self._native.read(tuple(words), self._timeout, self._decode, self._read_from)
+        return self._native.execute(tuple(words), self._timeout, self._decode, self._idempotent)
+
+    def pipeline(self) -> Pipeline[TextT]:
+        """Begin a pipeline: its methods are those of the client, and collect commands for one write.
+
+        Executed by ``pipeline.execute()``, or at the end of ``with client.pipeline() as pipeline: ...``.
+        Each command has an outcome of its own; behind one that was executed nothing is sent again by itself.
+        """
+        return Pipeline(self._native, False, self._timeout, self._decode, self._idempotent)
+
+    def transaction(self) -> Pipeline[TextT]:
+        """Begin a transaction: like :meth:`pipeline`, but all of the commands or none, between ``MULTI`` and ``EXEC``."""
+        return Pipeline(self._native, True, self._timeout, self._decode, self._idempotent)
+
+    def watch(
         self,
-        words: Any,
+        keys: Name | Iterable[Name],
+        function: Function[TextT],
+        *,
         timeout: float | None = None,
-        decode: bool | None = None,
-        read_from: ReadFrom | None = None,
-    ) -> Any:
+        attempts: int | None = None,
+    ) -> list[Any]:
+        """A transaction that depends on what was read before it; the results of its commands.
+
+        The function reads with the methods of its first argument, which are executed at once, and adds commands to its
+        second. They are executed if none of the keys was changed in the meantime, and otherwise the function is run again.
+
+        Args:
+            keys: One key or several.
+            function: May be run any number of times. What it raises ends it, and nothing is executed.
+            timeout: Seconds for all of it; ``None`` means the option ``command_timeout``, ``math.inf`` for ever.
+            attempts: How often the function is run at the most; as often as the time allows if not given.
+
+        Raises:
+            ServerError: ``TransactionAborted`` when time or attempts are used up: nothing was executed.
+            NetworkConnectionError: ``MaybeExecuted`` when the link was lost behind ``EXEC``; it is not run again then.
+        """
         timeout = self._timeout if timeout is None else timeout
-        decode = self._decode if decode is None else decode
-        read_from = self._read_from if read_from is None else read_from
-        if read_from is None:
-            return self._native.execute(tuple(words), timeout, decode)
-        return self._native.read(tuple(words), timeout, decode, read_from)
+        return watch(self._native, keys, function, timeout, attempts, self._decode)
 
     def subscribe(
         self,
@@ -270,6 +332,17 @@ class Client(Commands[TextT]):
             timeout: Seconds; 0 looks only, ``None`` waits for ever.
         """
         return self._native.next_event(timeout)
+
+    def drain(self, timeout: float | None = None) -> None:
+        """End in order: new commands fail with ``Closed``, those that were accepted are finished, then the client is closed.
+
+        Args:
+            timeout: Seconds; ``None`` waits as long as the commands' own deadlines last.
+
+        Raises:
+            NetworkTimeoutError: Something was still under way at the end of the time; it ended with the close.
+        """
+        self._native.drain(timeout)
 
     def close(self) -> None:
         """Close the client. Whoever waits wakes up with the error ``Closed``. May be called again."""

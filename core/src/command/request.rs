@@ -7,9 +7,10 @@ use redis::Value;
 
 use super::facts::{self, Blocks, Facts};
 use super::name::Name;
+use super::script::{self, Script};
 use super::shape::{self, Shape};
 use super::unit::{self, Kind, Unit};
-use super::words::header;
+use super::words::{header, with_slices};
 use super::{Answer, Replies};
 use crate::config::ReadFrom;
 use crate::error::{Error, ErrorKind, Result};
@@ -23,6 +24,8 @@ pub struct Request {
     idempotent: bool,
     /// Where it may be executed, if that is not the client's to say.
     route: Option<ReadFrom>,
+    /// It is encoded with the digest of a script.
+    script: Option<Script>,
     /// More than one command.
     unit: Option<Arc<Unit>>,
 }
@@ -34,11 +37,10 @@ impl Request {
     /// [`ErrorKind::InvalidArgument`] when there is not even a name.
     pub fn new<A: AsRef<[u8]>>(args: impl IntoIterator<Item = A>) -> Result<Request> {
         let args: Vec<A> = args.into_iter().collect();
-        let args: Vec<&[u8]> = args.iter().map(AsRef::as_ref).collect();
-        if args.first().is_none_or(|name| name.is_empty()) {
+        if args.first().is_none_or(|name| name.as_ref().is_empty()) {
             return Err(Error::new(ErrorKind::InvalidArgument, "a command needs a name"));
         }
-        Ok(Request::of(&args))
+        Ok(with_slices(args.len(), args.iter().map(AsRef::as_ref), Request::of))
     }
 
     fn of(args: &[&[u8]]) -> Request {
@@ -47,8 +49,13 @@ impl Request {
 
     /// A command that is encoded already.
     pub(super) fn encoded(bytes: &[u8], args: &[&[u8]]) -> Request {
+        let (bytes, script) = match script::by_digest(args) {
+            Some((bytes, script)) => (bytes.into(), Some(script)),
+            None => (bytes.into(), None),
+        };
         Request {
-            bytes: bytes.into(),
+            bytes,
+            script,
             facts: facts::of(args),
             name: args.first().map(|name| Name::of(name)).unwrap_or_default(),
             idempotent: false,
@@ -102,6 +109,7 @@ impl Request {
             name: Name::of(unit.kind.name().as_bytes()),
             idempotent: false,
             route: None,
+            script: None,
             unit: Some(Arc::new(unit)),
         }
     }
@@ -131,6 +139,17 @@ impl Request {
 
     pub(crate) fn unit(&self) -> Option<&Unit> {
         self.unit.as_deref()
+    }
+
+    /// The same command with its script as a whole, if it was encoded with a digest.
+    pub(crate) fn whole(&self) -> Option<Request> {
+        let script = self.script.as_ref()?;
+        Some(Request { bytes: script.whole(&self.bytes).into(), script: None, ..self.clone() })
+    }
+
+    /// What is to be sent instead of it after this reply.
+    pub(super) fn instead(&self, reply: &Value) -> Option<Request> {
+        if script::is_unknown(reply) { self.whole() } else { None }
     }
 
     /// What its caller is answered.

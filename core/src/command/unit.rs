@@ -79,6 +79,8 @@ pub(super) fn join(kind: Kind, commands: impl IntoIterator<Item = Request>) -> R
             Error::new(error.kind(), format!("command {} of the {}: {}", at + 1, kind.name(), error.message()))
         };
         command.check().map_err(refuse)?;
+        // A script goes as a whole: see `script.rs`.
+        let command = command.whole().unwrap_or(command);
         if command.unit().is_some() || parts.len() == MOST {
             return Err(Error::new(
                 ErrorKind::InvalidArgument,

@@ -16,6 +16,7 @@ use super::resp::Bounds;
 use super::socket;
 use crate::access::Door;
 use crate::command::Request;
+use crate::command::outcome::Partial;
 use crate::config::{Config, Credentials, HostPort, Options};
 use crate::error::{Cause, Error, ErrorKind, Result, Step};
 
@@ -181,6 +182,18 @@ impl Talk {
             Ok(result) => result,
             Err(_) => Err(Error::new(ErrorKind::Timeout, "no answer in time")),
         }
+    }
+
+    /// Execute a request of a caller; what is known of it when the link ends, or when the future is dropped, is told by
+    /// [`Talk::unanswered`].
+    pub(crate) async fn execute(&mut self, request: &Request) -> Result<Vec<Value>> {
+        self.engine.push_request(0, request);
+        self.exchange().await
+    }
+
+    /// How far the request came that was not answered.
+    pub(crate) fn unanswered(&mut self) -> Partial {
+        self.engine.take_oldest()
     }
 
     /// Send something that is answered by pushes.

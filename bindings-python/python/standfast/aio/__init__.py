@@ -10,5 +10,18 @@ from ._logs import Logs, logs
 from ._node import NodeClient
 from ._scan import Scan
 from ._subscription import Events, Subscription
+from ._unit import Now, Pipeline
 
-__all__ = ["Client", "Events", "Lock", "Logs", "NodeClient", "Scan", "Subscription", "connect", "logs"]
+__all__ = [
+    "Client",
+    "Events",
+    "Lock",
+    "Logs",
+    "NodeClient",
+    "Now",
+    "Pipeline",
+    "Scan",
+    "Subscription",
+    "connect",
+    "logs",
+]

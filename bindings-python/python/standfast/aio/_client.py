@@ -17,6 +17,7 @@ from ._lock import Lock
 from ._node import NodeClient
 from ._scan import Scan
 from ._subscription import Events, Subscription
+from ._unit import Function, Pipeline, watch
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -36,6 +37,7 @@ class Client(Commands[TextT]):
         self._native = native
         self._decode = decode
         self._timeout: float | None = None
+        self._idempotent = False
         self._read_from: ReadFrom | None = None
         self._first: Client[Any] | None = None
         self._drivers = Drivers(native)
@@ -46,6 +48,7 @@ class Client(Commands[TextT]):
         *args: Argument,
         timeout: float | None = None,
         decode: bool | None = None,
+        idempotent: bool | None = None,
         read_from: ReadFrom | None = None,
     ) -> Any:
         """Execute a command and wait for its reply.
@@ -54,6 +57,8 @@ class Client(Commands[TextT]):
             *args: The command and its arguments, one by one.
             timeout: Seconds until the call gives up; ``None`` means the option ``command_timeout``, ``math.inf`` for ever.
             decode: Whether strings in the reply become ``str``; ``None`` means what the client was told.
+            idempotent: Whether twice is as good as once: then a command whose fate is unknown is sent again, inside its
+                time, instead of failing with ``MaybeExecuted``.
             read_from: Where it may be executed if it only reads: ``master``, ``replica``, ``prefer_replica`` or ``any``;
                 ``None`` means what the client was told. What writes goes to the master, whatever is said here.
 
@@ -63,45 +68,102 @@ class Client(Commands[TextT]):
             ServerError: The server answered with an error.
             UsageError: An argument cannot be sent, or the client is closed.
         """
-        return await self._run(args, timeout, decode, read_from)
+        if timeout is None:
+            timeout = self._timeout
+        decode = self._decode if decode is None else decode
+        idempotent = self._idempotent if idempotent is None else idempotent
+        read_from = self._read_from if read_from is None else read_from
+        if read_from is not None:
+            return await self._drivers.current().read(args, timeout, decode, read_from)
+        return await self._drivers.current().execute(args, timeout, decode, idempotent)
 
     @overload
     def with_options(
-        self, *, timeout: float | None = None, decode: Literal[True], read_from: ReadFrom | None = None
+        self,
+        *,
+        timeout: float | None = None,
+        decode: Literal[True],
+        idempotent: bool | None = None,
+        read_from: ReadFrom | None = None,
     ) -> Client[str]: ...
     @overload
     def with_options(
-        self, *, timeout: float | None = None, decode: Literal[False], read_from: ReadFrom | None = None
+        self,
+        *,
+        timeout: float | None = None,
+        decode: Literal[False],
+        idempotent: bool | None = None,
+        read_from: ReadFrom | None = None,
     ) -> Client[bytes]: ...
     @overload
     def with_options(
-        self, *, timeout: float | None = None, decode: None = None, read_from: ReadFrom | None = None
+        self,
+        *,
+        timeout: float | None = None,
+        decode: None = None,
+        idempotent: bool | None = None,
+        read_from: ReadFrom | None = None,
     ) -> Client[TextT]: ...
     def with_options(
-        self, *, timeout: float | None = None, decode: bool | None = None, read_from: ReadFrom | None = None
+        self,
+        *,
+        timeout: float | None = None,
+        decode: bool | None = None,
+        idempotent: bool | None = None,
+        read_from: ReadFrom | None = None,
     ) -> Client[Any]:
         """The same client with other options; see :meth:`standfast.Client.with_options`."""
         other: Client[Any] = Client.__new__(Client)
         other._native, other._drivers, other._events = self._native, self._drivers, self._events
         other._decode = self._decode if decode is None else decode
         other._timeout = self._timeout if timeout is None else timeout
+        other._idempotent = self._idempotent if idempotent is None else idempotent
         other._read_from = self._read_from if read_from is None else read_from
         other._first = self if self._first is None else self._first
         return other
 
-    async def _run(
+    async def _run(self, words: Any) -> Any:
+        if self._read_from is not None:
+            return await self._drivers.current().read(tuple(words), self._timeout, self._decode, self._read_from)
+        return await self._drivers.current().execute(tuple(words), self._timeout, self._decode, self._idempotent)
+
+    def pipeline(self) -> Pipeline[TextT]:
+        """Begin a pipeline: its methods are those of the client, and collect commands for one write.
+
+        Awaited: ``await pipeline.execute()``, or ``async with client.pipeline() as pipeline: ...``.
+        Each command has an outcome of its own; behind one that was executed nothing is sent again by itself.
+        """
+        return Pipeline(self._drivers, False, self._timeout, self._decode, self._idempotent)
+
+    def transaction(self) -> Pipeline[TextT]:
+        """Begin a transaction: like :meth:`pipeline`, but all of the commands or none, between ``MULTI`` and ``EXEC``."""
+        return Pipeline(self._drivers, True, self._timeout, self._decode, self._idempotent)
+
+    async def watch(
         self,
-        words: Any,
+        keys: Name | Iterable[Name],
+        function: Function[TextT],
+        *,
         timeout: float | None = None,
-        decode: bool | None = None,
-        read_from: ReadFrom | None = None,
-    ) -> Any:
+        attempts: int | None = None,
+    ) -> list[Any]:
+        """A transaction that depends on what was read before it; the results of its commands.
+
+        The function reads with the methods of its first argument, which are executed at once, and adds commands to its
+        second. They are executed if none of the keys was changed in the meantime, and otherwise the function is run again.
+
+        Args:
+            keys: One key or several.
+            function: May be run any number of times. What it raises ends it, and nothing is executed.
+            timeout: Seconds for all of it; ``None`` means the option ``command_timeout``, ``math.inf`` for ever.
+            attempts: How often the function is run at the most; as often as the time allows if not given.
+
+        Raises:
+            ServerError: ``TransactionAborted`` when time or attempts are used up: nothing was executed.
+            NetworkConnectionError: ``MaybeExecuted`` when the link was lost behind ``EXEC``; it is not run again then.
+        """
         timeout = self._timeout if timeout is None else timeout
-        decode = self._decode if decode is None else decode
-        read_from = self._read_from if read_from is None else read_from
-        if read_from is None:
-            return await self._drivers.current().execute(tuple(words), timeout, decode)
-        return await self._drivers.current().read(tuple(words), timeout, decode, read_from)
+        return await watch(self._native, self._drivers, keys, function, timeout, attempts, self._decode)
 
     def subscribe(
         self,
@@ -266,6 +328,20 @@ class Client(Commands[TextT]):
             timeout: Seconds; 0 looks only, ``None`` waits for ever.
         """
         return await self._events.next(timeout)
+
+    async def drain(self, timeout: float | None = None) -> None:
+        """End in order: new commands fail with ``Closed``, those that were accepted are finished, then the client is closed.
+
+        Args:
+            timeout: Seconds; ``None`` waits as long as the commands' own deadlines last.
+
+        Raises:
+            NetworkTimeoutError: Something was still under way at the end of the time; it ended with the close.
+        """
+        try:
+            await self._drivers.current().drain(timeout)
+        finally:
+            self._close()
 
     async def close(self) -> None:
         """Close the client. Whoever waits wakes up with the error ``Closed``. May be called again."""

@@ -28,9 +28,31 @@ class Driver:
         self._descriptor = self._native.descriptor()
         loop.add_reader(self._descriptor, self._native.turn)
 
-    async def execute(self, args: tuple[Any, ...], timeout: float | None, decode: bool) -> Any:
+    async def execute(self, args: tuple[Any, ...], timeout: float | None, decode: bool, idempotent: bool) -> Any:
         """The reply to a command."""
-        return await self._outcome(*self._native.execute(args, timeout, decode))
+        return await self._outcome(*self._native.execute(args, timeout, decode, idempotent))
+
+    async def execute_unit(
+        self, commands: list[tuple[Any, ...]], transaction: bool, timeout: float | None, decode: bool, idempotent: bool
+    ) -> list[Any]:
+        """The outcomes of several commands."""
+        found = await self._outcome(*self._native.execute_unit(commands, transaction, timeout, decode, idempotent))
+        return list(found)
+
+    async def watch_begin(self, watched: _native.Watched) -> None:
+        """Begin a round of a transaction over watched keys."""
+        await self._outcome(*self._native.watch_begin(watched))
+
+    async def watch_execute(self, watched: _native.Watched, args: tuple[Any, ...], decode: bool) -> Any:
+        """The reply to a command on the link that watches the keys."""
+        return await self._outcome(*self._native.watch_execute(watched, args, decode))
+
+    async def watch_commit(
+        self, watched: _native.Watched, commands: list[tuple[Any, ...]], decode: bool
+    ) -> list[Any] | None:
+        """The outcomes of the round's commands, or ``None`` when another round is needed."""
+        found: list[Any] | None = await self._outcome(*self._native.watch_commit(watched, commands, decode))
+        return found
 
     async def read(self, args: tuple[Any, ...], timeout: float | None, decode: bool, read_from: str) -> Any:
         """The reply to a command with a route of its own."""
@@ -39,6 +61,10 @@ class Driver:
     async def connected(self) -> None:
         """Returns when the client is connected, as far as its options ask for that."""
         await self._outcome(*self._native.connected())
+
+    async def drain(self, timeout: float | None) -> None:
+        """Refuses new commands, and returns when those that were accepted are over."""
+        await self._outcome(*self._native.drain(timeout))
 
     async def subscription_ready(self, subscription: _native.Subscription, timeout: float | None) -> None:
         """Returns when the server has confirmed the subscription."""

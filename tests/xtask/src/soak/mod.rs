@@ -92,10 +92,17 @@ const COUNTED: &[Counted] = &[
     },
     Counted {
         name: "cuts",
-        about: "passes over all bytes of a write and its reply, the link ending at each of them",
-        total: 250,
-        round: 25,
-        test: Test::Rust { file: "cuts", filter: "a_write_that_is_cut_off" },
+        about: "commands, pipelines, transactions and scripts, the link ending at every byte of them and of their replies",
+        total: 10_000,
+        round: 2_500,
+        test: Test::Rust { file: "cuts", filter: "whatever_is_cut_off" },
+    },
+    Counted {
+        name: "black-hole",
+        about: "seconds of 20 000 calls each to a master that swallows everything: memory, and the first call afterwards",
+        total: 60,
+        round: 60,
+        test: Test::Rust { file: "queues", filter: "a_black_holed_master" },
     },
     Counted {
         name: "python-exits",
