@@ -624,7 +624,7 @@ const ADDRESS: [OptionSpec; 6] = [
 
 /// The options of later versions. Whoever builds one moves its line.
 const RESERVED: [OptionSpec; 6] = {
-    use OptionKind::{Choice, Count, Duration, Text};
+    use OptionKind::{Count, Duration, Text};
     use OptionScope::{Call, Client, Subscription};
     [
         reserved("client_info", Text, "", Client, "The library's name and version that servers show in CLIENT LIST."),
