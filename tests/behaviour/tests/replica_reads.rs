@@ -32,7 +32,7 @@ fn reader(lab: &Lab, options: &str) -> Client {
     client
 }
 
-/// B-108.
+/// B-114.
 #[test]
 fn reads_go_to_replicas_and_nothing_else_does() {
     let lab = lab();
@@ -62,7 +62,7 @@ fn reads_go_to_replicas_and_nothing_else_does() {
     assert_eq!(run(&client, "GET list x").unwrap_err().kind(), ErrorKind::ReplyError);
 }
 
-/// B-109.
+/// B-115.
 #[test]
 fn without_a_replica_it_is_as_configured() {
     let lab = Lab::start(LabOptions { replicas: 0, ..LabOptions::default() }).unwrap();
@@ -73,7 +73,7 @@ fn without_a_replica_it_is_as_configured() {
     assert_eq!(of("read_from=any").unwrap(), Value::Nil);
 }
 
-/// B-109: a replica that lost its master is left, however healthy it looks to the sentinels.
+/// B-115: a replica that lost its master is left, however healthy it looks to the sentinels.
 #[test]
 fn a_replica_that_does_not_follow_is_not_read_from() {
     let lab = lab();
@@ -92,7 +92,7 @@ fn a_replica_that_does_not_follow_is_not_read_from() {
     });
 }
 
-/// B-110: reads go on through failovers of every kind, none fails that could fall back, and no write goes astray.
+/// B-116: reads go on through failovers of every kind, none fails that could fall back, and no write goes astray.
 #[test]
 fn reads_are_followed_through_failovers() {
     let rounds = count(3);
@@ -140,7 +140,7 @@ fn reads_are_followed_through_failovers() {
     assert_eq!(failed, 0);
 }
 
-/// B-108: the same from tasks, and through a completion queue.
+/// B-114: the same from tasks, and through a completion queue.
 #[test]
 fn every_driver_reads_from_replicas() {
     let lab = lab();
