@@ -8,11 +8,13 @@ use redis::Value;
 use crate::bell::Interrupt;
 use crate::client::{Client, Timeout};
 use crate::command::{Answer, Replies, Request};
-use crate::config::{Config, ConnectPolicy};
+use crate::config::{Config, ConnectPolicy, ReadFrom};
 use crate::doctor::{self, Finding};
 use crate::driver::waiting;
+use crate::errand;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
+use crate::node::reads;
 use crate::tree::Tree;
 
 /// Make a client and wait for its first master, up to `connect_deadline`; with `connect=background`, do not wait.
@@ -83,7 +85,15 @@ impl Blocking<'_> {
 
     fn replies(&self, request: &Request, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Replies> {
         let shared = self.client.shared();
-        waiting::execute(shared, request, shared.limit(request, timeout), interrupt)
+        let limit = shared.limit(request, timeout);
+        let route = reads::route(request, shared.config.options.read_from);
+        if route != ReadFrom::Master {
+            let work = reads::errand(Arc::clone(shared), request.clone(), route, limit);
+            if let Some(value) = shared.note(errand::wait(shared, work, interrupt))? {
+                return Ok(vec![value].into());
+            }
+        }
+        waiting::execute(shared, request, limit, interrupt)
     }
 
     /// Publish a message through the master; gives the number of subscribers that it reached there.

@@ -10,13 +10,15 @@ use tracing::Instrument;
 use crate::access::Access;
 use crate::blocking::Blocking;
 use crate::command::{Answer, Replies, Request};
-use crate::config::{Config, ConnectPolicy, Credentials, Hop};
+use crate::config::{Config, ConnectPolicy, Credentials, Hop, ReadFrom};
 use crate::doctor::{self, Finding};
 use crate::driver::tokio::{self as tokio_driver, Ticket};
+use crate::errand;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Events};
 use crate::lock::Lock;
 use crate::node::handle::NodeHandle;
+use crate::node::reads;
 use crate::scan::{Scan, ScanOptions};
 use crate::shared::{CLOSE_LIMIT, Shared};
 use crate::status::{ClientState, Node, Status};
@@ -164,6 +166,13 @@ impl Client {
 
     async fn replies(&self, request: Request, timeout: Timeout) -> Result<Replies> {
         let limit = self.shared().limit(&request, timeout);
+        let route = reads::route(&request, self.shared().config.options.read_from);
+        if route != ReadFrom::Master {
+            let work = reads::errand(Arc::clone(self.shared()), request.clone(), route, limit);
+            if let Some(value) = self.shared().note(errand::run(self.shared(), work).await)? {
+                return Ok(vec![value].into());
+            }
+        }
         tokio_driver::execute(self.shared(), request, limit, Arc::new(Ticket::default())).await
     }
 

@@ -16,9 +16,12 @@ use tokio::io::unix::AsyncFd;
 use crate::bell::{INTERRUPT_SLICE, Interrupt};
 use crate::client::{Client, Timeout};
 use crate::command::{Answer, Request};
+use crate::config::ReadFrom;
 use crate::driver::hosted::Hosted;
+use crate::driver::tokio as tokio_driver;
 use crate::errand::Errand;
 use crate::error::{Error, ErrorKind, Result};
+use crate::node::reads;
 use crate::subscription::Subscription;
 
 /// The outcome of something that was submitted.
@@ -93,7 +96,20 @@ impl Queue {
     /// [`ErrorKind::NotReady`], [`ErrorKind::Closed`], [`ErrorKind::Forked`]: no completion comes. Everything else comes as a
     /// completion.
     pub fn submit(&self, request: Request, timeout: Timeout, tag: u64) -> Result<bool> {
-        self.inner.submit(request, timeout, tag)
+        let shared = self.client.shared();
+        let route = reads::route(&request, shared.config.options.read_from);
+        if route == ReadFrom::Master {
+            return self.inner.submit(request, timeout, tag);
+        }
+        let (shared, limit) = (Arc::clone(shared), shared.limit(&request, timeout));
+        self.start_answered(tag, async move {
+            let value = shared.note(reads::errand(Arc::clone(&shared), request.clone(), route, limit).await)?;
+            match value {
+                Some(value) => Ok(Answer::One(value)),
+                None => request.answer(tokio_driver::execute(&shared, request.clone(), limit, Arc::default()).await?),
+            }
+        })?;
+        Ok(false)
     }
 
     /// Submit the wait of `connect`: it is over with the first master, after `connect_deadline`, at once with

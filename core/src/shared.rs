@@ -28,6 +28,7 @@ use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::event::{EventKind, EventLog, Events};
 use crate::known::Known;
 use crate::lock::Locks;
+use crate::node::reads::Reads;
 use crate::status::{ClientState, Status};
 use crate::subscription::Hub;
 use crate::supervisor::process::check_process;
@@ -70,6 +71,7 @@ pub(crate) struct Shared {
     pub(crate) doubts: Doubts,
     pub(crate) hub: Hub,
     pub(crate) locks: Locks,
+    pub(crate) reads: Reads,
     /// Rung once: the supervisor must end.
     pub(crate) closing: Notify,
     /// Rung while somebody must learn of a failover within a second of any sentinel's being reachable.
@@ -119,6 +121,7 @@ impl Shared {
             doubts: Doubts::default(),
             hub: Hub::default(),
             locks: Locks::default(),
+            reads: Reads::default(),
             closing: Notify::new(),
             hurry: Notify::new(),
             runtime: Mutex::new(Some(runtime)),
@@ -361,6 +364,7 @@ impl Shared {
         self.gate.publish(GateWord { state: ClientState::Closed, generation });
         self.hub.close();
         self.locks.close();
+        self.reads.close();
         self.links.shut_down(|_| true);
         self.pool.clear();
         self.closing.notify_one();

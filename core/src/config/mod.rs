@@ -12,7 +12,7 @@ mod url;
 pub(crate) use options::SYSTEM;
 pub use options::{
     ConnectPolicy, IpPreference, MinorityPolicy, OptionKind, OptionScope, OptionSpec, OptionValue, Options,
-    OverflowPolicy, ProtocolPolicy, SentinelTls, TlsPolicy, UnavailablePolicy, VerifyPolicy,
+    OverflowPolicy, ProtocolPolicy, ReadFrom, SentinelTls, TlsPolicy, UnavailablePolicy, VerifyPolicy,
 };
 pub use rules::{AddressMap, NameTable, ServerNames};
 pub use secret::Secret;

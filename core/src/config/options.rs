@@ -53,6 +53,20 @@ pub enum MinorityPolicy {
     Refuse,
 }
 
+/// Which nodes commands that only read may go to. Everything else always goes to the master.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReadFrom {
+    /// The master.
+    #[default]
+    Master,
+    /// A healthy replica; where there is none they wait inside their deadline, then fail with `NoReplica`.
+    Replica,
+    /// A healthy replica, or the master where there is none.
+    PreferReplica,
+    /// Whichever healthy node has the least to do.
+    Any,
+}
+
 /// Which hops are encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TlsPolicy {
@@ -435,6 +449,17 @@ choice!(TlsPolicy { "none" => None, "data" => Data, "sentinel" => Sentinel, "bot
 choice!(VerifyPolicy { "full" => Full, "insecure" => Insecure });
 choice!(SentinelTls { "own" => Own, "same" => Same });
 choice!(IpPreference { "system" => System, "ipv4" => Ipv4, "ipv6" => Ipv6 });
+choice!(ReadFrom { "master" => Master, "replica" => Replica, "prefer_replica" => PreferReplica, "any" => Any });
+impl std::str::FromStr for ReadFrom {
+    type Err = Error;
+
+    /// The word of the option `read_from`, for a call of its own.
+    fn from_str(word: &str) -> Result<ReadFrom> {
+        let read = <ReadFrom as OptionType>::read("read_from", OptionValue::from(word), &());
+        read.map_err(|error| Error::new(ErrorKind::InvalidArgument, error.message()))
+    }
+}
+
 choice!(OverflowPolicy { "drop_oldest" => DropOldest, "drop_newest" => DropNewest, "close" => Close });
 
 macro_rules! options {
@@ -563,6 +588,8 @@ options! {
     write_probe_interval: Option<Duration> = None, "off", (ms(10), DAY), "How often a write is tried to see whether writing works; `off` for never.";
     write_probe_key: String = String::new(), "", (), "The hash that the write probe sets a field of; without one, a key with the names of host and client.";
     write_probe_timeout: Option<Duration> = None, "off", (ms(1), DAY), "How long a write probe may take; `off` for as long as a heartbeat.";
+    read_from: ReadFrom = ReadFrom::Master, "master", (), "Which nodes commands that only read may go to.", call;
+    replica_max_lag: Option<Duration> = None, "off", (secs(1), DAY), "How long ago a replica that is read from may have heard its master, in whole seconds; `off` for any time.";
     client_name: String = String::new(), "standfast:<lang>:<version>", (), "The name that servers show in CLIENT LIST.";
 }
 
@@ -599,13 +626,12 @@ const ADDRESS: [OptionSpec; 6] = [
 ];
 
 /// The options of later versions. Whoever builds one moves its line.
-const RESERVED: [OptionSpec; 4] = {
-    use OptionKind::{Choice, Duration, Text};
+const RESERVED: [OptionSpec; 3] = {
+    use OptionKind::{Duration, Text};
     use OptionScope::{Call, Client};
     [
         reserved("client_info", Text, "", Client, "The library's name and version that servers show in CLIENT LIST."),
         reserved("retry_backoff_first", Duration, "0s", Client, "Back-off before the first retry."),
-        reserved("read_from", Choice(&["master", "replica", "any"]), "master", Call, "Which nodes reads may go to."),
         reserved("durability", Text, "none", Call, "How many replicas must have a write before it counts as done."),
     ]
 };
@@ -706,7 +732,7 @@ mod tests {
 
     #[test]
     fn what_is_reserved_is_refused_and_never_ignored() {
-        for (spec, value) in RESERVED.iter().zip(["mine", "1s", "replica", "2"]) {
+        for (spec, value) in RESERVED.iter().zip(["mine", "1s", "2"]) {
             let error = Options::default().set(spec.name, OptionValue::from(value)).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidOption);
             assert!(error.message().contains("is not supported by this version"), "{error}");

@@ -77,6 +77,13 @@ const COUNTED: &[Counted] = &[
         test: Test::Rust { file: "locks", filter: "fences_never_go_backwards" },
     },
     Counted {
+        name: "replica-reads",
+        about: "failovers (planned, kill -9, SIGSTOP) under reads from replicas: none may fail",
+        total: 60,
+        round: 6,
+        test: Test::Rust { file: "replica_reads", filter: "followed_through_failovers" },
+    },
+    Counted {
         name: "scans",
         about: "scans whose node is killed: nothing twice, nothing left out",
         total: 60,
