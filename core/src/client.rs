@@ -12,6 +12,7 @@ use crate::command::{Answer, Replies, Request};
 use crate::config::{Config, ConnectPolicy};
 use crate::doctor::{self, Finding};
 use crate::driver::tokio::{self as tokio_driver, Ticket};
+use crate::durability;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Events};
 use crate::shared::{CLOSE_LIMIT, Shared};
@@ -157,9 +158,17 @@ impl Client {
         request.answer(replies)
     }
 
-    async fn replies(&self, request: Request, timeout: Timeout) -> Result<Replies> {
-        let limit = self.shared().limit(&request, timeout);
-        tokio_driver::execute(self.shared(), request, limit, Arc::new(Ticket::default())).await
+    pub(crate) async fn replies(&self, request: Request, timeout: Timeout) -> Result<Replies> {
+        let shared = self.shared();
+        let limit = shared.limit(&request, timeout);
+        let ticket = Arc::new(Ticket::default());
+        let Some(asked) = durability::asked(shared, &request) else {
+            return tokio_driver::execute(shared, request, limit, ticket).await;
+        };
+        shared.check_process()?;
+        let generation = durability::ready(shared, asked.0, limit).await?;
+        let replies = tokio_driver::execute(shared, request, limit, ticket).await?;
+        shared.note(durability::hold(shared, generation, asked, limit, replies).await)
     }
 
     /// Publish a message through the master; gives the number of subscribers that it reached there.

@@ -16,6 +16,7 @@ use crate::bell::{INTERRUPT_SLICE, Interrupt};
 use crate::client::{Client, Timeout};
 use crate::command::{Answer, Request};
 use crate::driver::hosted::Hosted;
+use crate::durability;
 use crate::error::{Error, ErrorKind, Result};
 use crate::subscription::Subscription;
 
@@ -91,7 +92,18 @@ impl Queue {
     /// [`ErrorKind::NotReady`], [`ErrorKind::Closed`], [`ErrorKind::Forked`]: no completion comes. Everything else comes as a
     /// completion.
     pub fn submit(&self, request: Request, timeout: Timeout, tag: u64) -> Result<bool> {
-        self.inner.submit(request, timeout, tag)
+        if durability::asked(self.client.shared(), &request).is_none() {
+            return self.inner.submit(request, timeout, tag);
+        }
+        // The reply is held back until replicas have confirmed, which the core's thread finds out.
+        self.client.shared().check_process()?;
+        if self.client.is_closed() {
+            return Err(Error::closed());
+        }
+        request.check()?;
+        let client = self.client.clone();
+        self.start(tag, true, async move { client.answer(request, timeout).await })?;
+        Ok(false)
     }
 
     /// Submit the wait of `connect`: it is over with the first master, after `connect_deadline`, at once with
@@ -101,7 +113,7 @@ impl Queue {
     /// As [`Queue::submit`].
     pub fn submit_connected(&self, tag: u64) -> Result<()> {
         let client = self.client.clone();
-        self.start(tag, async move { client.connected().await })
+        self.start(tag, false, async move { client.connected().await.map(nothing) })
     }
 
     /// Submit a wait for a master.
@@ -110,7 +122,7 @@ impl Queue {
     /// As [`Queue::submit`].
     pub fn submit_wait_ready(&self, timeout: Option<Duration>, tag: u64) -> Result<()> {
         let client = self.client.clone();
-        self.start(tag, async move { client.wait_ready(timeout).await })
+        self.start(tag, false, async move { client.wait_ready(timeout).await.map(nothing) })
     }
 
     /// Submit a wait for the confirmation of a subscription.
@@ -124,13 +136,14 @@ impl Queue {
         tag: u64,
     ) -> Result<()> {
         let subscription = subscription.clone();
-        self.start(tag, async move { subscription.ready_within(timeout).await })
+        self.start(tag, false, async move { subscription.ready_within(timeout).await.map(nothing) })
     }
 
-    fn start(&self, tag: u64, wait: impl Future<Output = Result<()>> + Send + 'static) -> Result<()> {
+    /// `writes`: it may have been executed when it is given up.
+    fn start(&self, tag: u64, writes: bool, wait: impl Future<Output = Result<Answer>> + Send + 'static) -> Result<()> {
         let shared = self.client.shared();
         let runtime = shared.runtime()?;
-        self.inner.begin_wait(tag)?;
+        self.inner.begin_wait(tag, writes)?;
         let waiter = Waiter { queue: Arc::clone(&self.inner), tag, told: false };
         let queued = shared.queued();
         // Without the queue's lock: a runtime that has ended drops the task, and tells of it, here and now.
@@ -221,6 +234,11 @@ impl Queue {
     }
 }
 
+/// What a wait gives.
+fn nothing((): ()) -> Answer {
+    Answer::One(redis::Value::Nil)
+}
+
 /// Completes its tag, whatever becomes of the task.
 struct Waiter {
     queue: Arc<Hosted>,
@@ -229,7 +247,7 @@ struct Waiter {
 }
 
 impl Waiter {
-    fn tell(mut self, result: Result<()>) {
+    fn tell(mut self, result: Result<Answer>) {
         self.told = true;
         self.queue.waited(self.tag, result);
     }

@@ -14,8 +14,10 @@ mod config;
 mod counters;
 mod doctor;
 mod driver;
+mod durability;
 mod error;
 mod event;
+mod handover;
 mod known;
 mod link;
 mod log;
@@ -41,6 +43,7 @@ pub use config::{
     OptionValue, Options, OverflowPolicy, ProtocolPolicy, Secret, UnavailablePolicy,
 };
 pub use doctor::{FINDINGS, Finding, FindingKind, Severity};
+pub use durability::Durability;
 pub use error::{Cause, Error, ErrorKind, Phase, Result, Retry, Step};
 pub use event::{Event, EventKind, Events};
 pub use log::{LogLevel, LogRecord, Logs};

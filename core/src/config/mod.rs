@@ -6,6 +6,7 @@ mod options;
 mod secret;
 mod url;
 
+pub(crate) use options::parse_duration;
 pub use options::{
     ConnectPolicy, MinorityPolicy, OptionKind, OptionScope, OptionSpec, OptionValue, Options, OverflowPolicy,
     ProtocolPolicy, UnavailablePolicy,

@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use super::nearest::nearest;
+use crate::durability::{self, Durability};
 use crate::error::{Error, ErrorKind, Result};
 use crate::tree::Tree;
 
@@ -297,6 +298,23 @@ impl OptionType for String {
     }
 }
 
+impl OptionType for Durability {
+    type Range = ();
+    const KIND: OptionKind = OptionKind::Text;
+    fn read(name: &str, value: OptionValue, (): &()) -> Result<Self> {
+        let text = value.into_text(name)?;
+        durability::parse(&text).ok_or_else(|| {
+            invalid(name, "takes none, replicas(1) or replicas(2,500ms): how many, and how long they may take")
+        })
+    }
+    fn show(&self) -> Tree {
+        Tree::Text(self.to_string())
+    }
+    fn bounds((): &()) -> Option<(u64, u64)> {
+        None
+    }
+}
+
 macro_rules! choice {
     ($type:ident { $($word:literal => $variant:ident),* }) => {
         impl OptionType for $type {
@@ -436,6 +454,7 @@ options! {
     retry_backoff_cap: Duration = secs(5), "5s", (ms(1), DAY), "The longest back-off.";
     max_reply_bytes: u64 = 512 << 20, "536870912", (1024, 1 << 40), "The largest reply that is accepted.";
     max_reply_depth: u64 = 128, "128", (1, 1024), "The deepest nesting of a reply that is accepted.";
+    durability: Durability = Durability::None, "none", (), "How many replicas must have a write before it counts as done, and how long they may take: `replicas(2)`, `replicas(2,500ms)`.";
     client_name: String = String::new(), "standfast:<lang>:<version>", (), "The name that servers show in CLIENT LIST.";
 }
 
@@ -472,7 +491,7 @@ const ADDRESS: [OptionSpec; 6] = [
 ];
 
 /// The options of later versions. Whoever builds one moves its line.
-const RESERVED: [OptionSpec; 11] = {
+const RESERVED: [OptionSpec; 10] = {
     use OptionKind::{Choice, Count, Duration, Text};
     use OptionScope::{Call, Client, Subscription};
     [
@@ -480,7 +499,6 @@ const RESERVED: [OptionSpec; 11] = {
         reserved("client_info", Text, "", Client, "The library's name and version that servers show in CLIENT LIST."),
         reserved("retry_backoff_first", Duration, "0s", Client, "Back-off before the first retry."),
         reserved("read_from", Choice(&["master", "replica", "any"]), "master", Call, "Which nodes reads may go to."),
-        reserved("durability", Text, "none", Call, "How many replicas must have a write before it counts as done."),
         reserved(
             "write_probe_interval",
             Duration,
@@ -553,7 +571,7 @@ fn unknown(name: &str) -> Error {
     Error::new(ErrorKind::UnknownOption, format!("there is no option {shown:?}{hint}"))
 }
 
-fn parse_duration(text: &str) -> Option<Duration> {
+pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let number: u64 = text[..digits].parse().ok()?;
     let millis = match &text[digits..] {

@@ -58,6 +58,13 @@ struct Soak {
 /// The tests of the normal run that have a full count.
 const COUNTED: &[Counted] = &[
     Counted {
+        name: "durability",
+        about: "kills of the master under writes that all replicas confirm, in half of them with one replica cut off",
+        total: 200,
+        round: 20,
+        test: Test::Rust { file: "durability", filter: "nothing_that_all_replicas_confirmed" },
+    },
+    Counted {
         name: "cuts",
         about: "passes over all bytes of a write and its reply, the link ending at each of them",
         total: 250,
