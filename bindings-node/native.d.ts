@@ -20,18 +20,35 @@ export interface RawError {
 
 export class NativeClient {
   readonly closed: boolean;
-  submit(args: (string | Uint8Array)[], timeout: number | undefined, tag: number): void;
+  /** Whether the event loop watches the queue; if not, `wake` calls `turn`, and `flush` is called where `send` gave true. */
+  readonly watched: boolean;
+  /** Sends commands. */
+  sender(): Send;
+  turn(): boolean;
+  flush(): void;
   submitConnected(tag: number): void;
   submitSubscriptionReady(subscription: NativeSubscription, timeout: number | undefined, tag: number): void;
   cancel(tag: number): RawError | null;
-  /** tag, failed, reply or error; and so on. */
-  take(): (number | boolean | Reply | RawError)[];
   subscribe(names: (string | Uint8Array)[], patterns: boolean, options: object, buffers: boolean): NativeSubscription;
   events(): NativeEvents;
   status(): Status;
   nodes(): NodeStatus[];
   examine(): NativeExamination;
   close(): void;
+  /** Lets go of the event loop. Nothing is settled any more. */
+  stop(): void;
+}
+
+/**
+ * Nothing; true when `flush` is to be called at the end of this turn of the event loop; or the number of a word that is no text,
+ * no whole number and no bytes: then nothing was sent.
+ */
+type Send = (tag: number, timeout: number | undefined, ...words: unknown[]) => undefined | true | number;
+
+/** Called with replies and errors; `tags` says in the same order what they belong to, negative for errors. */
+interface Settle {
+  (...answers: (Reply | RawError)[]): void;
+  tags: Float64Array;
 }
 
 export class NativeExamination {
@@ -54,8 +71,9 @@ export class NativeLogs {
 }
 
 export function openLogs(level: string, wake: () => void, makers: Makers): NativeLogs;
-export function open(url: string, options: object, wake: () => void, makers: Makers): NativeClient;
+export function open(url: string, options: object, wake: () => void, settle: Settle, polls: boolean, makers: Makers): NativeClient;
 export function parseUrl(url: string, options: object, makers: Makers): ParsedUrl;
 export function errorTable(): { code: number; name: string; category: string; retry: string }[];
+export function debugWatches(): number;
 export function debugPanic(makers: Makers): void;
 export function version(): string;

@@ -1,20 +1,24 @@
-//! One client of the core as JavaScript holds it: open, submit, take what is done, reports, close. Which promise a completion
-//! belongs to, and what keeps the process alive, is known in `lib/session.js` only.
+//! One client of the core as JavaScript holds it: open, submit, reports, close. How what is done comes back is `driver.rs`'s;
+//! which promise it belongs to, and what keeps the process alive, is known in `lib/session.js` only.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use napi::bindgen_prelude::{Array, BufferSlice, Either, Function, Object, Unknown};
+use napi::bindgen_prelude::{BufferSlice, Either, Function, Object, Unknown};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status};
 use napi_derive::napi;
-use standfast::{Bell, Client, Completion, Config, Error, ErrorKind, Host, Queue, Request};
+use standfast::{Bell, Client, Config, Host, Queue};
 
 use crate::doctor::NativeExamination;
+use crate::driver::Driver;
 use crate::errors::{Failure, Makers, describe, guard};
+
+use crate::raw::{Settle, variadic};
 use crate::subscription::{NativeEvents, NativeSubscription, channels};
-use crate::values::{Bytes, Converter, command_timeout, each_option, wait_timeout};
+use crate::uv::Watch;
+use crate::values::{Bytes, Converter, each_option, wait_timeout};
 
 /// Wakes the JavaScript thread: weak, so that an idle client does not keep the process alive, and one place long, because one
 /// wake-up that has not been served yet is as good as many.
@@ -40,41 +44,42 @@ pub(crate) fn ring(bell: &Bell, wake: &Arc<Wake>) {
     });
 }
 
-/// The lowest bit of a tag says whether the reply's strings become buffers, so that nobody has to look that up.
-fn bytes_of(tag: u64) -> Bytes {
-    if tag & 1 == 1 { Bytes::Buffers } else { Bytes::Text }
-}
-
-/// A client and the queue of its completions. It belongs to one JavaScript environment.
+/// A client and the driver of its queue. It belongs to one JavaScript environment.
 #[napi]
 pub struct NativeClient {
     client: Client,
-    queue: Queue,
+    driver: Rc<Driver>,
     makers: Rc<Makers>,
     wake: Arc<Wake>,
 }
 
-/// Open a client; it connects in the background. `wake` is called when there is something to take.
+/// Open a client; it connects in the background. `settle` is called with what is done, `wake` when a stream has something to
+/// take. `polls`: whether the event loop may be asked to watch a descriptor.
 #[napi(catch_unwind)]
 pub fn open(
     env: &Env,
     url: String,
     options: Object<'_>,
     wake: Function<'_, (), Unknown<'static>>,
+    settle: Function<'_, (), Unknown<'static>>,
+    polls: bool,
     makers: Object<'_>,
 ) -> napi::Result<NativeClient> {
     let makers = Rc::new(Makers::from_object(&makers)?);
     let wake = waker(&wake)?;
-    let (client, queue) = guard(env, &makers, || {
+    let settle = Settle::new(env, &settle)?;
+    guard(env, &makers, || {
         let client = Client::open(configure(&url, &options)?)?;
         let queue = Queue::open_for(&client, Host::Turns)?;
-        let ready = Arc::clone(&wake);
-        queue.on_ready(move || {
-            let _ = ready.call((), ThreadsafeFunctionCallMode::NonBlocking);
-        })?;
-        Ok((client, queue))
-    })?;
-    Ok(NativeClient { client, queue, makers, wake })
+        let driver = Driver::start(env, queue, &makers, settle, polls);
+        if !driver.is_watched() {
+            let wake = Arc::clone(&wake);
+            driver.queue()?.on_ready(move || {
+                let _ = wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
+            })?;
+        }
+        Ok(NativeClient { client, driver, makers: Rc::clone(&makers), wake })
+    })
 }
 
 /// What a URL and options say, without connecting.
@@ -110,31 +115,38 @@ impl NativeClient {
         self.client.is_closed()
     }
 
-    /// Send a command. Its completion is taken under this tag.
+    /// The function that sends commands: `send(tag, timeout, ...words)`, see `driver.rs`.
     #[napi(catch_unwind)]
-    pub fn submit(
-        &self,
-        env: &Env,
-        args: Vec<Either<String, BufferSlice<'_>>>,
-        timeout: Option<f64>,
-        tag: f64,
-    ) -> napi::Result<()> {
-        guard(env, &self.makers, || {
-            let timeout = command_timeout(timeout)?;
-            if self.queue.submit(Request::new(args)?, timeout, tag as u64)? {
-                self.queue.flush();
-            }
-            Ok(())
-        })
+    pub fn sender<'env>(&self, env: &'env Env) -> napi::Result<Unknown<'env>> {
+        variadic(env, Rc::clone(&self.driver))
     }
 
-    /// Wait as `connect` does: for the first master, or not at all. The completion is taken under this tag.
+    /// Whether the event loop watches the queue. If not, `wake` calls [`NativeClient::turn`], and [`NativeClient::flush`] is
+    /// to be called when `send` says so.
+    #[napi(getter, catch_unwind)]
+    pub fn watched(&self) -> bool {
+        self.driver.is_watched()
+    }
+
+    /// Settle what is done; whether there is more.
+    #[napi(catch_unwind)]
+    pub fn turn(&self) -> bool {
+        self.driver.turn()
+    }
+
+    /// Write what was collected.
+    #[napi(catch_unwind)]
+    pub fn flush(&self) {
+        self.driver.flush();
+    }
+
+    /// Wait as `connect` does: for the first master, or not at all. The completion is settled under this tag.
     #[napi(catch_unwind)]
     pub fn submit_connected(&self, env: &Env, tag: f64) -> napi::Result<()> {
-        guard(env, &self.makers, || Ok(self.queue.submit_connected(tag as u64)?))
+        guard(env, &self.makers, || Ok(self.driver.queue()?.submit_connected(tag as u64)?))
     }
 
-    /// Wait until a subscription is confirmed. The completion is taken under this tag.
+    /// Wait until a subscription is confirmed. The completion is settled under this tag.
     #[napi(catch_unwind)]
     pub fn submit_subscription_ready(
         &self,
@@ -145,48 +157,17 @@ impl NativeClient {
     ) -> napi::Result<()> {
         guard(env, &self.makers, || {
             let timeout = wait_timeout(timeout)?;
-            Ok(self.queue.submit_subscription_ready(subscription.core(), timeout, tag as u64)?)
+            Ok(self.driver.queue()?.submit_subscription_ready(subscription.core(), timeout, tag as u64)?)
         })
     }
 
-    /// Give up. The description of what the caller is to be told, and nothing will be taken under this tag; nothing when it
-    /// is done already and can be taken.
+    /// Give up. The description of what the caller is to be told, and nothing will be settled under this tag; nothing when it
+    /// is done already and will be settled.
     #[napi(catch_unwind)]
     pub fn cancel<'env>(&self, env: &'env Env, tag: f64) -> napi::Result<Option<Object<'env>>> {
-        guard(env, &self.makers, || match self.queue.cancel(tag as u64) {
+        guard(env, &self.makers, || match self.driver.queue()?.cancel(tag as u64) {
             Some(error) => Ok(Some(describe(env, &error)?)),
             None => Ok(None),
-        })
-    }
-
-    /// What is done, as one flat list: tag, whether it failed, reply or description of the failure; and so on.
-    #[napi(catch_unwind)]
-    pub fn take<'env>(&self, env: &'env Env) -> napi::Result<Array<'env>> {
-        guard(env, &self.makers, || {
-            let mut turned = self.queue.turn();
-            let mut done = std::mem::take(&mut turned.completions);
-            while turned.more {
-                turned = self.queue.turn();
-                done.append(&mut turned.completions);
-            }
-            let mut list = env.create_array(0)?;
-            for Completion { tag, result, .. } in done {
-                let converter = Converter { env, makers: &self.makers, bytes: bytes_of(tag) };
-                // One reply that JavaScript cannot hold must not take the others with it.
-                let result = result.and_then(|value| converter.answer(value).map_err(|engine| unfit(&engine)));
-                list.insert(tag as f64)?;
-                match result {
-                    Ok(value) => {
-                        list.insert(false)?;
-                        list.insert(value)?;
-                    }
-                    Err(error) => {
-                        list.insert(true)?;
-                        list.insert(describe(env, &error)?)?;
-                    }
-                }
-            }
-            Ok(list)
         })
     }
 
@@ -237,13 +218,19 @@ impl NativeClient {
         NativeExamination::new(self.client.clone(), Rc::clone(&self.makers))
     }
 
-    /// Close. What is pending ends with an error that can still be taken.
+    /// Close. What is pending ends with an error that is still settled; then [`NativeClient::stop`] is to be called.
     #[napi(catch_unwind)]
     pub fn close(&self, env: &Env) -> napi::Result<()> {
         guard(env, &self.makers, || {
             self.client.close();
             Ok(())
         })
+    }
+
+    /// Let go of the event loop. Nothing is settled any more.
+    #[napi(catch_unwind)]
+    pub fn stop(&self) {
+        self.driver.stop();
     }
 
     fn converter<'env>(&'env self, env: &'env Env) -> Converter<'env, 'env> {
@@ -254,10 +241,12 @@ impl NativeClient {
 impl Drop for NativeClient {
     /// The collector and the end of a worker come here without a call to close. Nothing here waits, and no panic leaves.
     fn drop(&mut self) {
-        let _ = catch_unwind(AssertUnwindSafe(|| self.queue.close()));
+        let _ = catch_unwind(AssertUnwindSafe(|| self.driver.stop()));
     }
 }
 
-fn unfit(engine: &napi::Error) -> Error {
-    Error::new(ErrorKind::Protocol, format!("the reply cannot become a JavaScript value: {}", engine.reason))
+/// How many descriptors event loops of this process watch, for tests.
+#[napi(catch_unwind)]
+pub fn debug_watches() -> u32 {
+    u32::try_from(Watch::live()).unwrap_or(u32::MAX)
 }

@@ -9,6 +9,7 @@ use napi::{Env, JsValue, ValueType};
 use standfast::{Answer, Config, Error, ErrorKind, OptionKind, OptionValue, Timeout, Tree, Value};
 
 use crate::errors::{Failure, Maker, Makers, describe};
+use crate::raw::ascii;
 
 /// What bytes from the server become.
 #[derive(Clone, Copy)]
@@ -134,6 +135,7 @@ impl<'env> Converter<'env, '_> {
 
     fn bytes(&self, bytes: &[u8]) -> napi::Result<Unknown<'env>> {
         match self.bytes {
+            Bytes::Text if bytes.is_ascii() => ascii(self.env, bytes),
             Bytes::Text => self.put(String::from_utf8_lossy(bytes).as_ref()),
             Bytes::Buffers => Ok(BufferSlice::copy_from(self.env, bytes)?.to_unknown()),
         }

@@ -53,11 +53,11 @@ async function deadAddress() {
 }
 
 /**
- * A Node process of its own. `source` is CommonJS; `connect` and the URL in `url` are there. Killed after the deadline, which
+ * A Node process of its own. `source` is CommonJS; `connect` and the URL in `url` are there, unless the source is `bare`. Killed after the deadline, which
  * then is the signal in the result: a process that does not end is seen, not waited for.
  */
-function run(source, { url = '', deadline = 10_000, args = [], type = 'commonjs' } = {}) {
-  const prelude = type === 'commonjs' ? "const { connect } = require('standfast'); const url = process.env.URL;\n" : '';
+function run(source, { url = '', deadline = 10_000, args = [], type = 'commonjs', bare = false } = {}) {
+  const prelude = type === 'commonjs' && !bare ? "const { connect } = require('standfast'); const url = process.env.URL;\n" : '';
   const child = spawn(process.execPath, [...args, `--input-type=${type}`, '--eval', prelude + source], {
     cwd: PACKAGE,
     env: { ...process.env, URL: url },

@@ -33,6 +33,9 @@ mod tree;
 mod unit;
 
 pub mod blocking;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod internals;
 
 pub use bell::{Bell, Interrupt};
 pub use client::{Client, Timeout};

@@ -1,6 +1,7 @@
 //! Commands: how they are encoded, what is known about them, and what becomes of them.
 
 pub(crate) mod facts;
+mod name;
 pub(crate) mod outcome;
 mod outcome_unit;
 mod replies;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use redis::Value;
 
 use super::facts::{self, Blocks, Facts};
+use super::name::Name;
 use super::shape::{self, Shape};
 use super::unit::{self, Kind, Unit};
 use super::words::header;
@@ -17,7 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub struct Request {
     bytes: Arc<[u8]>,
     facts: Facts,
-    name: Arc<str>,
+    name: Name,
     idempotent: bool,
     /// More than one command.
     unit: Option<Arc<Unit>>,
@@ -43,11 +44,10 @@ impl Request {
 
     /// A command that is encoded already.
     pub(super) fn encoded(bytes: &[u8], args: &[&[u8]]) -> Request {
-        let name = args.first().map(|name| String::from_utf8_lossy(name).to_ascii_uppercase()).unwrap_or_default();
         Request {
             bytes: bytes.into(),
             facts: facts::of(args),
-            name: name.chars().take(32).collect::<String>().into(),
+            name: args.first().map(|name| Name::of(name)).unwrap_or_default(),
             idempotent: false,
             unit: None,
         }
@@ -83,7 +83,7 @@ impl Request {
         Request {
             bytes: bytes.into(),
             facts,
-            name: unit.kind.name().into(),
+            name: Name::of(unit.kind.name().as_bytes()),
             idempotent: false,
             unit: Some(Arc::new(unit)),
         }
@@ -91,7 +91,7 @@ impl Request {
 
     /// Refuse what cannot be sent on a link that others use, too.
     pub(crate) fn check(&self) -> Result<()> {
-        if self.name.is_empty() {
+        if self.name().is_empty() {
             return Err(Error::new(ErrorKind::InvalidArgument, "a command needs a name"));
         }
         if self.facts.changes_link {
@@ -165,11 +165,11 @@ impl Request {
     }
 
     pub(crate) fn name(&self) -> &str {
-        &self.name
+        self.name.as_str()
     }
 
-    pub(super) fn shared_name(&self) -> Arc<str> {
-        Arc::clone(&self.name)
+    pub(super) fn name_of(&self) -> Name {
+        self.name
     }
 }
 

@@ -4,6 +4,7 @@
 use redis::Value;
 
 use super::facts::{Blocks, Facts};
+use super::name::Name;
 use super::shape::{self, Shape};
 use super::{Request, encode};
 use crate::error::{Error, ErrorKind, Result};
@@ -32,7 +33,7 @@ pub(crate) struct Part {
     pub(crate) repeatable: bool,
     /// Where its first byte stands in the unit.
     pub(crate) start: usize,
-    pub(crate) name: std::sync::Arc<str>,
+    pub(crate) name: Name,
     shape: Shape,
 }
 
@@ -92,7 +93,7 @@ pub(super) fn join(kind: Kind, commands: impl IntoIterator<Item = Request>) -> R
             reads_only: command.reads_only(),
             repeatable: command.is_repeatable() || kind == Kind::Transaction && command.reads_only(),
             start: bytes.len(),
-            name: command.shared_name(),
+            name: command.name_of(),
             shape: command.shape(),
         });
         bytes.extend_from_slice(command.bytes());

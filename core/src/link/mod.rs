@@ -3,5 +3,7 @@
 pub(crate) mod engine;
 pub(crate) mod handshake;
 pub(crate) mod resp;
+#[cfg(test)]
+mod resp_tests;
 pub(crate) mod socket;
 pub(crate) mod talk;

@@ -5,6 +5,7 @@
 
 mod counted;
 mod failover;
+mod fuzz;
 mod plan;
 mod resources;
 mod state;
@@ -31,9 +32,13 @@ pub(crate) struct SoakArgs {
     /// failover: how many failovers of mixed kinds.
     #[arg(long, default_value_t = 1000)]
     count: usize,
-    /// failover: 3 planned, 2 kill -9 and 2 SIGSTOP, as `cargo xtask test` does it: nothing is resumed, and nothing is kept but evidence.
+    /// As `cargo xtask test` does it: nothing is resumed, and nothing is kept but evidence. failover: 3 planned, 2 kill -9 and 2 SIGSTOP; fuzz: a few
+    /// seconds each.
     #[arg(long)]
     brief: bool,
+    /// fuzz: how long each target is run.
+    #[arg(long, default_value_t = 10)]
+    minutes: u64,
     /// topology: how many generated histories.
     #[arg(long, default_value_t = 5_000_000)]
     histories: u64,
@@ -89,11 +94,12 @@ const COUNTED: &[Counted] = &[
 
 const ALL: &[Soak] = &[
     Soak { name: "topology", about: "generated histories of what sentinels and nodes say", run: topology::run },
+    Soak { name: "fuzz", about: "made-up replies, links, commands and URLs", run: fuzz::run },
     Soak { name: "failover", about: "failovers of mixed kinds against one client under load", run: failover::run },
 ];
 
 /// What every soak needs.
-pub(crate) const NEEDS: [Need; 3] = [Need::Redis, Need::Python, Need::Node];
+pub(crate) const NEEDS: [Need; 4] = [Need::Redis, Need::Python, Need::Node, Need::CTests];
 
 pub(crate) fn run(repo: &Repo, args: &SoakArgs) -> Result<ExitCode> {
     let is_meant = |name: &str| args.name.as_ref().is_none_or(|meant| meant == name);
