@@ -104,6 +104,8 @@ export interface ConnectOptions {
   maxReplyBytes?: number;
   /** The deepest nesting of a reply that is accepted. Default: 128. */
   maxReplyDepth?: number;
+  /** How many replicas must have a write before it counts as done, and how long they may take: `replicas(2)`, `replicas(2,500ms)`. Default: none. */
+  durability?: string;
   /** The name that servers show in CLIENT LIST. Default: standfast:<lang>:<version>. */
   clientName?: string;
   /** Which hops are encrypted. Default: none. Reserved: this version takes the default only. */
@@ -114,8 +116,6 @@ export interface ConnectOptions {
   retryBackoffFirst?: number | string;
   /** Which nodes reads may go to. Default: master. Reserved: this version takes the default only. */
   readFrom?: 'master' | 'replica' | 'any';
-  /** How many replicas must have a write before it counts as done. Default: none. Reserved: this version takes the default only. */
-  durability?: string;
   /** How often a write is tried to see whether writing works. Default: off. Reserved: this version takes the default only. Milliseconds, or text such as '5s'. */
   writeProbeInterval?: number | string;
   /** The key that the write probe sets. Reserved: this version takes the default only. */

@@ -228,6 +228,12 @@ namespace Standfast
             set { this["max_reply_depth"] = value; }
         }
 
+        /// <summary>How many replicas must have a write before it counts as done, and how long they may take: `replicas(2)`, `replicas(2,500ms)`. Default: none.</summary>
+        public string Durability
+        {
+            set { this["durability"] = value; }
+        }
+
         /// <summary>The name that servers show in CLIENT LIST. Default: standfast:&lt;lang&gt;:&lt;version&gt;.</summary>
         public string ClientName
         {
@@ -256,12 +262,6 @@ namespace Standfast
         public string ReadFrom
         {
             set { this["read_from"] = value; }
-        }
-
-        /// <summary>How many replicas must have a write before it counts as done. Default: none. Reserved: this version takes the default only.</summary>
-        public string Durability
-        {
-            set { this["durability"] = value; }
         }
 
         /// <summary>How often a write is tried to see whether writing works. Default: off. Reserved: this version takes the default only.</summary>

@@ -89,6 +89,8 @@ class Options(TypedDict, total=False):
     """The largest reply that is accepted. Default: 536870912."""
     max_reply_depth: int | None
     """The deepest nesting of a reply that is accepted. Default: 128."""
+    durability: str | None
+    """How many replicas must have a write before it counts as done, and how long they may take: ``replicas(2)``, ``replicas(2,500ms)``. Default: none."""
     client_name: str | None
     """The name that servers show in CLIENT LIST. Default: standfast:<lang>:<version>."""
     tls: Literal["none", "data", "sentinel", "both"] | None
@@ -99,8 +101,6 @@ class Options(TypedDict, total=False):
     """Back-off before the first retry. Default: 0s. Reserved: this version takes the default only."""
     read_from: Literal["master", "replica", "any"] | None
     """Which nodes reads may go to. Default: master. Reserved: this version takes the default only."""
-    durability: str | None
-    """How many replicas must have a write before it counts as done. Default: none. Reserved: this version takes the default only."""
     write_probe_interval: Seconds | None
     """How often a write is tried to see whether writing works. Default: off. Reserved: this version takes the default only."""
     write_probe_key: str | None
