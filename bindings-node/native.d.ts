@@ -26,8 +26,16 @@ export class NativeClient {
   sender(): Send;
   turn(): boolean;
   flush(): void;
+  submitIdempotent(args: (string | Uint8Array)[], timeout: number | undefined, tag: number): boolean;
+  /** Several commands together; true as for `Send`. */
+  submitUnit(commands: (string | Uint8Array)[][], transaction: boolean, timeout: number | undefined, idempotent: boolean, tag: number): boolean;
+  watch(keys: (string | Uint8Array)[], timeout: number | undefined, attempts: number | undefined): NativeWatched;
+  submitWatchBegin(watched: NativeWatched, tag: number): void;
+  submitWatchCommand(watched: NativeWatched, args: (string | Uint8Array)[], tag: number): void;
+  submitWatchCommit(watched: NativeWatched, commands: (string | Uint8Array)[][], tag: number): void;
   submitConnected(tag: number): void;
   submitSubscriptionReady(subscription: NativeSubscription, timeout: number | undefined, tag: number): void;
+  submitDrain(timeout: number | undefined, tag: number): void;
   cancel(tag: number): RawError | null;
   subscribe(names: (string | Uint8Array)[], patterns: boolean, options: object, buffers: boolean): NativeSubscription;
   events(): NativeEvents;
@@ -51,6 +59,10 @@ interface Settle {
   tags: Float64Array;
 }
 
+export class NativeWatched {
+  readonly lost: boolean;
+}
+
 export class NativeExamination {
   run(): Promise<void>;
   take(): Finding[];
@@ -60,6 +72,30 @@ export class NativeSubscription {
   take(max: number): Item<string | Buffer>[];
   close(): void;
 }
+
+export class NativeLock {
+  status(): { state: string; timeLeft: number; fenceEpoch: number | null; fenceCounter: number | null; key: string; token: string };
+  take(max: number): { state: string; why: string }[];
+}
+
+export class NativeScan {}
+
+export class NativeNode {
+  status(): { address: string; role: string };
+}
+
+export function lock(
+  client: NativeClient, key: string | Uint8Array, token: string | Uint8Array | undefined, ttl: number, automatic: boolean,
+): NativeLock;
+export function submitLock(
+  client: NativeClient, lock: NativeLock, what: string, milliseconds: number | undefined, tag: number,
+): void;
+export function scan(client: NativeClient, words: (string | Uint8Array)[]): NativeScan;
+export function submitScan(client: NativeClient, scan: NativeScan, tag: number): void;
+export function node(client: NativeClient, address: string, sentinel: boolean): NativeNode;
+export function submitNode(
+  client: NativeClient, node: NativeNode, args: (string | Uint8Array)[], timeout: number | undefined, tag: number,
+): void;
 
 export class NativeEvents {
   take(max: number): ClientEvent[];

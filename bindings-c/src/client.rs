@@ -214,6 +214,22 @@ pub unsafe extern "C" fn standfast_client_doctor(
     })
 }
 
+/// End a client in order: new commands are refused with STANDFAST_ERR_CLOSED, those that were accepted are finished, then it
+/// is closed as by standfast_client_close(). Commands of a queue are finished by the thread of the queue: a program with one
+/// thread uses standfast_queue_drain().
+///
+/// @param timeout_ms  How long to wait; STANDFAST_FOREVER = as long as the commands' own time-outs last.
+/// @return STANDFAST_ERR_TIMEOUT when something was still under way: it ended with the close. The client is closed in any case.
+///
+/// Threads: any. Blocks up to timeout_ms.
+#[unsafe(no_mangle)]
+pub extern "C" fn standfast_client_drain(client: *const standfast_client, timeout_ms: i64) -> standfast_status {
+    boundary::status(|_| {
+        let client = handle::find(client)?;
+        client.blocking().drain(boundary::wait_timeout(timeout_ms)?, None)
+    })
+}
+
 /// Close a client: every call that waits on it, on any thread, ends with STANDFAST_ERR_CLOSED, every subscription ends. The
 /// handle stays valid until it is freed. Closing twice is harmless.
 ///

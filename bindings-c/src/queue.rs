@@ -78,6 +78,15 @@ pub extern "C" fn standfast_queue_wait_ready(
     boundary::status(|_| handle::find(queue)?.submit_wait_ready(boundary::wait_timeout(timeout_ms)?, tag))
 }
 
+/// standfast_client_drain() without waiting, and without the close: from now on the client refuses new commands; the result
+/// comes through the queue when everything that was accepted is over. Then close the client.
+///
+/// Never blocks.
+#[unsafe(no_mangle)]
+pub extern "C" fn standfast_queue_drain(queue: *const standfast_queue, timeout_ms: i64, tag: u64) -> standfast_status {
+    boundary::status(|_| handle::find(queue)?.submit_drain(boundary::wait_timeout(timeout_ms)?, tag))
+}
+
 /// standfast_subscription_ready() without waiting: the result comes through the queue.
 ///
 /// Never blocks.

@@ -97,6 +97,11 @@ fn a_panic_is_a_status() {
 }
 
 #[test]
+fn several_commands_work_together() {
+    live("units");
+}
+
+#[test]
 fn commands_work() {
     live("commands");
 }
@@ -109,6 +114,12 @@ fn subscriptions_work() {
 #[test]
 fn queues_work() {
     live("queues");
+}
+
+/// B-85, B-90, B-93 in C.
+#[test]
+fn locks_scans_and_nodes_work() {
+    live("origin");
 }
 
 #[test]

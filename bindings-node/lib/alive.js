@@ -5,8 +5,9 @@
 // The longest interval that a timer takes; it never has anything to do.
 const FAR_AWAY = 0x7fffffff;
 
-/** Sessions that somebody waits for must not be collected, even if the program holds nothing but a promise. */
-const awaited = new Set();
+/** What somebody waits for must not be collected, even if the program holds nothing but a promise: it has a place here. */
+const awaited = [];
+const free = [];
 let alive = 0;
 let timer;
 
@@ -27,6 +28,7 @@ class Alive {
   #live = 0;
   #quiet = 0;
   #counted = false;
+  #place = -1;
 
   constructor(owner) {
     this.#owner = owner;
@@ -50,8 +52,17 @@ class Alive {
   }
 
   #update() {
-    if (this.#live + this.#quiet > 0) awaited.add(this.#owner);
-    else awaited.delete(this.#owner);
+    const waits = this.#live + this.#quiet > 0;
+    if (waits !== (this.#place >= 0)) {
+      if (waits) {
+        this.#place = free.length > 0 ? free.pop() : awaited.length;
+        awaited[this.#place] = this.#owner;
+      } else {
+        awaited[this.#place] = undefined;
+        free.push(this.#place);
+        this.#place = -1;
+      }
+    }
     const count = this.#referenced && this.#live > 0;
     if (count !== this.#counted) {
       this.#counted = count;

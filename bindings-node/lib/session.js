@@ -43,7 +43,8 @@ class Session {
     try {
       if (!Array.isArray(args)) toArguments(args);
       if (options === undefined) return this.#command(args, undefined, false, undefined);
-      const { timeout, buffers, signal } = toOptions(options, COMMAND, 'a command');
+      const { timeout, buffers, signal, idempotent } = toOptions(options, COMMAND, 'a command');
+      if (idempotent) return this.#idempotent(args, timeout, buffers, signal);
       return this.#command(args, toTimeout(timeout), buffers, toSignal(signal));
     } catch (error) {
       return Promise.reject(error);
@@ -54,6 +55,7 @@ class Session {
   call(build, args) {
     try {
       const [words, options] = build(...args);
+      if (options.idempotent) return this.#idempotent(words, options.timeout, options.buffers, options.signal);
       return this.#command(words, toTimeout(options.timeout), options.buffers, toSignal(options.signal));
     } catch (error) {
       return Promise.reject(error);
@@ -95,18 +97,47 @@ class Session {
     return promise;
   }
 
-  /** Something else than a command that ends with an answer; `start` submits it under a tag. */
+  /** Something else than a command that ends with an answer; `start` submits it under a tag, and gives true to have it flushed. */
   submit(signal, buffers, what, start) {
     const number = this.#free.length > 0 ? this.#free.pop() : this.#waiting.length;
     const tag = buffers ? 2 * number + 1 : 2 * number;
     try {
       if (toSignal(signal)?.aborted) throw aborted(signal, what);
-      if (start(this.#native, tag) === true && !this.#watched) process.nextTick(() => this.#native.flush());
+      if (start(this.#native, tag) === true) process.nextTick(() => this.#native.flush());
     } catch (error) {
       this.#free.push(number);
       return Promise.reject(error);
     }
     return this.#promise(number, tag, signal);
+  }
+
+  #idempotent(words, timeout, buffers, signal) {
+    return this.submit(signal, buffers, 'the command', (client, tag) => client.submitIdempotent(toArguments(words), toTimeout(timeout), tag));
+  }
+
+  /** The outcomes of several commands. */
+  unit(commands, transaction, { timeout, buffers, signal, idempotent }) {
+    return this.submit(signal, buffers, transaction ? 'the transaction' : 'the pipeline', (client, tag) =>
+      client.submitUnit(commands.map(toArguments), transaction, toTimeout(timeout), idempotent === true, tag));
+  }
+
+  /** A transaction over watched keys; its steps follow. */
+  watched(keys, timeout, attempts) {
+    return this.#native.watch(toArguments(keys), toTimeout(timeout), attempts);
+  }
+
+  watchBegin(watched, signal) {
+    return this.submit(signal, false, 'the transaction', (client, tag) => client.submitWatchBegin(watched, tag));
+  }
+
+  watchCommand(watched, words, { buffers, signal }) {
+    return this.submit(signal, buffers, 'the command', (client, tag) => client.submitWatchCommand(watched, toArguments(words), tag));
+  }
+
+  /** The outcomes, or null if another round is needed. */
+  watchCommit(watched, commands, { buffers, signal }) {
+    return this.submit(signal, buffers, 'the transaction', (client, tag) =>
+      client.submitWatchCommit(watched, commands.map(toArguments), tag));
   }
 
   /** What `connect` waits for: the first master, unless it connects in the background. */
@@ -118,6 +149,24 @@ class Session {
   confirmed(subscription, timeout, signal) {
     return this.submit(signal, false, 'the wait', (client, tag) =>
       client.submitSubscriptionReady(subscription, toTimeout(timeout), tag));
+  }
+
+  /** What is made of the native client by somebody else. */
+  make(build) {
+    return build(this.#native);
+  }
+
+  /** Finish what was accepted, refuse what is new, then close, even if the time is over before. */
+  async drain(timeout) {
+    const wait = this.submit(undefined, false, 'the drain', (client, tag) => client.submitDrain(toTimeout(timeout), tag));
+    try {
+      await wait;
+    } catch (error) {
+      // A wrong argument changes nothing.
+      if (error.name !== 'InvalidArgument') await this.close();
+      throw error;
+    }
+    await this.close();
   }
 
   #abort(number, tag, signal) {

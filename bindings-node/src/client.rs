@@ -9,7 +9,7 @@ use napi::bindgen_prelude::{BufferSlice, Either, Function, Object, Unknown};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status};
 use napi_derive::napi;
-use standfast::{Bell, Client, Config, Host, Queue};
+use standfast::{Bell, Client, Config, Error, Host, Queue, Request};
 
 use crate::doctor::NativeExamination;
 use crate::driver::Driver;
@@ -18,7 +18,8 @@ use crate::errors::{Failure, Makers, describe, guard};
 use crate::raw::{Settle, variadic};
 use crate::subscription::{NativeEvents, NativeSubscription, channels};
 use crate::uv::Watch;
-use crate::values::{Bytes, Converter, each_option, wait_timeout};
+use crate::values::{Bytes, Converter, command_timeout, each_option, wait_timeout};
+use crate::watched::NativeWatched;
 
 /// Wakes the JavaScript thread: weak, so that an idle client does not keep the process alive, and one place long, because one
 /// wake-up that has not been served yet is as good as many.
@@ -97,6 +98,13 @@ pub fn parse_url<'env>(
     })
 }
 
+/// A word of a command, as JavaScript gives it.
+type Word<'a> = Either<String, BufferSlice<'a>>;
+
+fn requests(commands: Vec<Vec<Word<'_>>>) -> Result<Vec<Request>, Error> {
+    commands.into_iter().map(Request::new).collect()
+}
+
 fn configure(url: &str, options: &Object<'_>) -> Result<Config, Failure> {
     let mut config = Config::from_url(url)?;
     each_option(options, |name, value| config.set(name, value))?;
@@ -105,6 +113,25 @@ fn configure(url: &str, options: &Object<'_>) -> Result<Config, Failure> {
     }
     config.check()?;
     Ok(config)
+}
+
+impl NativeClient {
+    pub(crate) fn core(&self) -> &Client {
+        &self.client
+    }
+
+    /// The queue, until the driver is stopped.
+    pub(crate) fn queue(&self) -> Result<Queue, standfast::Error> {
+        self.driver.queue()
+    }
+
+    pub(crate) fn makers(&self) -> &Rc<Makers> {
+        &self.makers
+    }
+
+    pub(crate) fn wake(&self) -> &Arc<Wake> {
+        &self.wake
+    }
 }
 
 #[napi]
@@ -140,6 +167,94 @@ impl NativeClient {
         self.driver.flush();
     }
 
+    /// Send a command that may be sent again after a loss. It is settled under this tag; `true` as for `send`.
+    #[napi(catch_unwind)]
+    pub fn submit_idempotent(
+        &self,
+        env: &Env,
+        args: Vec<Word<'_>>,
+        timeout: Option<f64>,
+        tag: f64,
+    ) -> napi::Result<bool> {
+        guard(env, &self.makers, || {
+            let timeout = command_timeout(timeout)?;
+            Ok(self.driver.submit(Request::new(args)?.idempotent(), timeout, tag as u64)?)
+        })
+    }
+
+    /// Send several commands together. Their outcomes are settled under this tag; `true` as for `send`.
+    #[napi(catch_unwind)]
+    pub fn submit_unit(
+        &self,
+        env: &Env,
+        commands: Vec<Vec<Word<'_>>>,
+        transaction: bool,
+        timeout: Option<f64>,
+        idempotent: bool,
+        tag: f64,
+    ) -> napi::Result<bool> {
+        guard(env, &self.makers, || {
+            let timeout = command_timeout(timeout)?;
+            let commands = requests(commands)?;
+            let unit = if transaction { Request::transaction(commands) } else { Request::pipeline(commands) }?;
+            let unit = if idempotent { unit.idempotent() } else { unit };
+            Ok(self.driver.submit(unit, timeout, tag as u64)?)
+        })
+    }
+
+    /// A transaction that depends on these keys.
+    #[napi(catch_unwind)]
+    pub fn watch(
+        &self,
+        env: &Env,
+        keys: Vec<Word<'_>>,
+        timeout: Option<f64>,
+        attempts: Option<f64>,
+    ) -> napi::Result<NativeWatched> {
+        guard(env, &self.makers, || {
+            let keys = keys.iter().map(|key| key.as_ref().to_vec());
+            let watched = self.client.watch(keys).timeout(command_timeout(timeout)?);
+            Ok(NativeWatched::new(match attempts {
+                Some(attempts) => watched.attempts(attempts as u64),
+                None => watched,
+            }))
+        })
+    }
+
+    /// Begin a round of it. The completion is settled under this tag.
+    #[napi(catch_unwind)]
+    pub fn submit_watch_begin(&self, env: &Env, watched: &NativeWatched, tag: f64) -> napi::Result<()> {
+        guard(env, &self.makers, || Ok(self.driver.queue()?.submit_watch_begin(watched.core(), tag as u64)?))
+    }
+
+    /// Execute a command at once, on the link that watches. The completion is settled under this tag.
+    #[napi(catch_unwind)]
+    pub fn submit_watch_command(
+        &self,
+        env: &Env,
+        watched: &NativeWatched,
+        args: Vec<Word<'_>>,
+        tag: f64,
+    ) -> napi::Result<()> {
+        guard(env, &self.makers, || {
+            Ok(self.driver.queue()?.submit_watch_command(watched.core(), Request::new(args)?, tag as u64)?)
+        })
+    }
+
+    /// Execute the commands of a round. Their outcomes, or null if another round is needed, are settled under this tag.
+    #[napi(catch_unwind)]
+    pub fn submit_watch_commit(
+        &self,
+        env: &Env,
+        watched: &NativeWatched,
+        commands: Vec<Vec<Word<'_>>>,
+        tag: f64,
+    ) -> napi::Result<()> {
+        guard(env, &self.makers, || {
+            Ok(self.driver.queue()?.submit_watch_commit(watched.core(), requests(commands)?, tag as u64)?)
+        })
+    }
+
     /// Wait as `connect` does: for the first master, or not at all. The completion is settled under this tag.
     #[napi(catch_unwind)]
     pub fn submit_connected(&self, env: &Env, tag: f64) -> napi::Result<()> {
@@ -158,6 +273,16 @@ impl NativeClient {
         guard(env, &self.makers, || {
             let timeout = wait_timeout(timeout)?;
             Ok(self.driver.queue()?.submit_subscription_ready(subscription.core(), timeout, tag as u64)?)
+        })
+    }
+
+    /// Refuse what is new, and wait until what was accepted is over. The completion is settled under this tag; the client is to
+    /// be closed then.
+    #[napi(catch_unwind)]
+    pub fn submit_drain(&self, env: &Env, timeout: Option<f64>, tag: f64) -> napi::Result<()> {
+        guard(env, &self.makers, || {
+            let timeout = wait_timeout(timeout)?;
+            Ok(self.driver.queue()?.submit_drain(timeout, tag as u64)?)
         })
     }
 

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use napi::{Env, JsValue};
-use standfast::{Completion, Error, ErrorKind, Queue, Words};
+use standfast::{Completion, Error, ErrorKind, Queue, Request, Timeout, Words};
 
 use crate::errors::{Makers, describe, guard};
 
@@ -55,6 +55,20 @@ impl Driver {
         match &*self.running.borrow() {
             Some(running) => Ok(running.queue.clone()),
             None => Err(closed()),
+        }
+    }
+
+    /// Submit a request. `true`: JavaScript is to flush at the end of this turn of its loop, because we have no part in that.
+    pub(crate) fn submit(&self, request: Request, timeout: Timeout, tag: u64) -> Result<bool, Error> {
+        let running = self.running.borrow();
+        let Running { queue, watch, .. } = running.as_ref().ok_or_else(closed)?;
+        let flush = queue.submit(request, timeout, tag)?;
+        match watch {
+            Some(watch) if flush => {
+                watch.ask_for_end_of_turn();
+                Ok(false)
+            }
+            _ => Ok(flush),
         }
     }
 
@@ -136,18 +150,8 @@ impl Variadic for Driver {
                 }
             }
             let tag = tag.number(env).unwrap_or_default() as u64;
-            let running = self.running.borrow();
-            let Running { queue, watch, .. } = running.as_ref().ok_or_else(closed)?;
-            if !queue.submit(encoded.into_request()?, timeout, tag)? {
-                return Ok(Answer::Nothing);
-            }
-            Ok(match watch {
-                Some(watch) => {
-                    watch.ask_for_end_of_turn();
-                    Answer::Nothing
-                }
-                None => Answer::True,
-            })
+            let flush = self.submit(encoded.into_request()?, timeout, tag)?;
+            Ok(if flush { Answer::True } else { Answer::Nothing })
         })
     }
 }

@@ -5,9 +5,11 @@
 pub mod client;
 pub mod doctor;
 mod driver;
+pub mod errands;
 pub mod errors;
 pub mod logs;
 mod raw;
 pub mod subscription;
 mod uv;
 mod values;
+mod watched;

@@ -122,6 +122,35 @@ describe('the event loop', () => {
     }
   });
 
+  test('drain() finishes what was accepted, refuses what is new, and closes', async () => {
+    const watched = native.debugWatches();
+    const client = await connect(lab.url);
+    await client.del('drain:n', 'drain:list');
+    const blocked = client.command(['BLPOP', 'drain:list', 0], { timeout: Infinity });
+    const accepted = Array.from({ length: 1000 }, () => client.incr('drain:n'));
+    const drained = client.drain();
+    await assert.rejects(client.get('k'), { name: 'Closed' });
+    assert.equal((await Promise.all(accepted)).at(-1), 1000);
+    assert.equal(client.closed, false);
+    assert.equal(await lab.redis('RPUSH', 'drain:list', 'last'), 1);
+    assert.deepEqual(await blocked, ['drain:list', 'last']);
+    await drained;
+    assert.equal(client.closed, true);
+    await until('libuv has let go of everything', () => native.debugWatches() === watched);
+  });
+
+  test('a drain has an end', async () => {
+    const client = await connect(lab.url);
+    const blocked = assert.rejects(client.command(['BLPOP', 'never', 0], { timeout: Infinity }), { name: /^(Closed|MaybeExecuted)$/ });
+    await assert.rejects(client.drain(-1), { name: 'InvalidArgument' });
+    await assert.rejects(client.drain('1'), { name: 'InvalidArgument' });
+    assert.equal(await client.execute('PING'), 'PONG');
+    await assert.rejects(client.drain(50), { name: 'Timeout' });
+    await blocked;
+    assert.equal(client.closed, true);
+    await assert.rejects(client.drain(), { name: 'Closed' });
+  });
+
   test('a rejection that is handled is never reported, one that is not is reported once, with the line that called', async () => {
     const child = run(`
       process.on('unhandledRejection', (error) => console.log('unhandled', error.name, /standfastCaller/.test(error.stack)));

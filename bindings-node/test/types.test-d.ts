@@ -102,6 +102,21 @@ async function uses(url: string): Promise<void> {
   client.subscribe({});
 }
 
+async function holds(): Promise<void> {
+  const client = await connect('redis://h');
+  await using held = await client.lock('job', { ttl: 10_000, extend: true }).acquire(5_000);
+  same<typeof held.fence, { epoch: number; counter: number } | null>(true);
+  for await (const key of client.scanIter({ match: 'a*' })) same<typeof key, string>(true);
+  for await (const key of client.scanIter({ buffers: true })) same<typeof key, Buffer>(true);
+  for await (const [, score] of client.zscanIter('z')) same<typeof score, number>(true);
+  same<ReturnType<typeof client.node>['role'], 'master' | 'replica' | 'sentinel' | 'unknown'>(true);
+  // @ts-expect-error a lock needs a time
+  client.lock('job', {});
+  // @ts-expect-error there is no such option
+  client.scanIter({ colour: 'red' });
+}
+
+void holds;
 void uses;
 
 import { Lab, LabError } from 'standfast/testing';
@@ -123,3 +138,25 @@ async function testsWith(): Promise<void> {
   void LabError;
 }
 void testsWith;
+
+import { Script } from 'standfast';
+import type { Now, Pipeline, Queued } from 'standfast';
+
+async function together(client: Client): Promise<void> {
+  const pipeline = client.pipeline().set('k', 1, { EX: 5 }).zadd('z', { m: 1 }).add('PING');
+  same<typeof pipeline, Pipeline>(true);
+  same<Awaited<ReturnType<typeof pipeline.execute>>[number], Reply>(true);
+  const buffers = await pipeline.execute({ buffers: true, idempotent: true, throwOnError: false });
+  same<(typeof buffers)[number], Reply<Buffer>>(true);
+  // @ts-expect-error options of a call belong to execute
+  client.pipeline().get('k', { timeout: 5 });
+  await client.watch('k', async (now: Now, tx: Queued) => {
+    const value = await now.get('k');
+    same<typeof value, string | null>(true);
+    tx.set('k', Number(value) + 1);
+  }, { attempts: 3 });
+  const script = new Script('return 1', { readOnly: true });
+  const one: Promise<Reply> = script.call(client, ["k"], [1]);
+  await one;
+}
+void together;

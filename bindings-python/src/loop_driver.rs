@@ -10,14 +10,16 @@ use std::sync::Mutex;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
-use standfast::{Answer, Completion, Error, ErrorKind, Host, Queue};
+use pyo3::types::{PyList, PyTuple};
+use standfast::{Answer, Completion, Error, ErrorKind, Host, Queue, Request, Timeout};
 
 use crate::client::Client;
+use crate::errands::{Lock, Node, Scan, lock_call};
 use crate::errors::{OrRaise, boundary, exception};
 use crate::subscription::Subscription;
-use crate::values::{answer, command_timeout, request, wait_timeout};
+use crate::values::{answer, command_timeout, request, requests, unit, wait_timeout};
 use crate::waiting::unpoisoned;
+use crate::watched::Watched;
 
 /// A queue and the futures that wait for its completions. Belongs to one event loop.
 #[pyclass(frozen, module = "standfast._native")]
@@ -99,6 +101,25 @@ impl LoopDriver {
         Ok((tag, future))
     }
 
+    /// Sends a request, and sees to it that what was collected is written at the end of the loop's turn.
+    fn submit<'py>(
+        &self,
+        py: Python<'py>,
+        request: Request,
+        timeout: Timeout,
+        decode: bool,
+    ) -> PyResult<(u64, Bound<'py, PyAny>)> {
+        let mut flush = false;
+        let submitted = self.promise(py, decode, |tag| {
+            flush = self.queue.submit(request, timeout, tag)?;
+            Ok(())
+        })?;
+        if flush {
+            self.call_soon.bind(py).call1((&self.flush,))?;
+        }
+        Ok(submitted)
+    }
+
     /// The promise of a tag. It is dropped by the caller, after the lock: dropping a future may run Python code.
     fn forget(&self, tag: u64) -> Option<Promise> {
         unpoisoned(&self.promises).remove(tag)
@@ -140,25 +161,78 @@ impl LoopDriver {
         args: &Bound<'py, PyTuple>,
         timeout: Option<&Bound<'py, PyAny>>,
         decode: bool,
+        idempotent: bool,
     ) -> PyResult<(u64, Bound<'py, PyAny>)> {
         boundary(py, || {
             let request = request(args)?;
-            let timeout = command_timeout(timeout)?;
-            let mut flush = false;
-            let submitted = self.promise(py, decode, |tag| {
-                flush = self.queue.submit(request, timeout, tag)?;
-                Ok(())
-            })?;
-            if flush {
-                self.call_soon.bind(py).call1((&self.flush,))?;
-            }
-            Ok(submitted)
+            let request = if idempotent { request.idempotent() } else { request };
+            self.submit(py, request, command_timeout(timeout)?, decode)
+        })
+    }
+
+    /// Sends several commands; the future gets their outcomes.
+    fn execute_unit<'py>(
+        &self,
+        py: Python<'py>,
+        commands: &Bound<'py, PyList>,
+        transaction: bool,
+        timeout: Option<&Bound<'py, PyAny>>,
+        decode: bool,
+        idempotent: bool,
+    ) -> PyResult<(u64, Bound<'py, PyAny>)> {
+        boundary(py, || {
+            let request = unit(commands, transaction, idempotent)?;
+            self.submit(py, request, command_timeout(timeout)?, decode)
+        })
+    }
+
+    /// Begins a round of a watched transaction.
+    fn watch_begin<'py>(&self, py: Python<'py>, watched: &Watched) -> PyResult<(u64, Bound<'py, PyAny>)> {
+        boundary(py, || {
+            let watched = watched.shared(py)?;
+            self.promise(py, false, |tag| self.queue.submit_watch_begin(&watched, tag))
+        })
+    }
+
+    /// Executes a command at once, on the watching link.
+    fn watch_execute<'py>(
+        &self,
+        py: Python<'py>,
+        watched: &Watched,
+        args: &Bound<'py, PyTuple>,
+        decode: bool,
+    ) -> PyResult<(u64, Bound<'py, PyAny>)> {
+        boundary(py, || {
+            let (watched, request) = (watched.shared(py)?, request(args)?);
+            self.promise(py, decode, |tag| self.queue.submit_watch_command(&watched, request, tag))
+        })
+    }
+
+    /// Executes the commands of a round; the future gets `None` when another round is needed.
+    fn watch_commit<'py>(
+        &self,
+        py: Python<'py>,
+        watched: &Watched,
+        commands: &Bound<'py, PyList>,
+        decode: bool,
+    ) -> PyResult<(u64, Bound<'py, PyAny>)> {
+        boundary(py, || {
+            let (watched, commands) = (watched.shared(py)?, requests(commands)?);
+            self.promise(py, decode, |tag| self.queue.submit_watch_commit(&watched, commands, tag))
         })
     }
 
     /// The future is done when the client is connected, as far as its options ask for that.
     fn connected<'py>(&self, py: Python<'py>) -> PyResult<(u64, Bound<'py, PyAny>)> {
         boundary(py, || self.promise(py, false, |tag| self.queue.submit_connected(tag)))
+    }
+
+    /// New commands are refused; the future is done when those that were accepted are over.
+    fn drain<'py>(&self, py: Python<'py>, timeout: Option<&Bound<'py, PyAny>>) -> PyResult<(u64, Bound<'py, PyAny>)> {
+        boundary(py, || {
+            let timeout = wait_timeout(timeout)?;
+            self.promise(py, false, |tag| self.queue.submit_drain(timeout, tag))
+        })
     }
 
     /// The future is done when the server has confirmed the subscription.
@@ -172,6 +246,43 @@ impl LoopDriver {
             let timeout = wait_timeout(timeout)?;
             let core = subscription.core();
             self.promise(py, false, |tag| self.queue.submit_subscription_ready(core, timeout, tag))
+        })
+    }
+
+    /// Asks something of a lock; see `errands.rs`.
+    fn lock<'py>(
+        &self,
+        py: Python<'py>,
+        lock: &Lock,
+        name: &str,
+        seconds: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<(u64, Bound<'py, PyAny>)> {
+        boundary(py, || {
+            let call = lock_call(py, name, seconds)?;
+            self.promise(py, false, |tag| self.queue.submit_errand(lock.core().errand(call), tag))
+        })
+    }
+
+    /// The next step of a scan: a list, or `None` at the end.
+    fn scan<'py>(&self, py: Python<'py>, scan: &Scan) -> PyResult<(u64, Bound<'py, PyAny>)> {
+        boundary(py, || {
+            let submit = |tag| self.queue.submit_errand(scan.core().errand(), tag);
+            self.promise(py, scan.decodes(), submit)
+        })
+    }
+
+    /// Sends a command to one node.
+    fn node<'py>(
+        &self,
+        py: Python<'py>,
+        node: &Node,
+        args: &Bound<'py, PyTuple>,
+        timeout: Option<&Bound<'py, PyAny>>,
+        decode: bool,
+    ) -> PyResult<(u64, Bound<'py, PyAny>)> {
+        boundary(py, || {
+            let errand = node.core().errand(request(args)?, command_timeout(timeout)?).or_raise(py)?;
+            self.promise(py, decode, |tag| self.queue.submit_errand(errand, tag))
         })
     }
 

@@ -7,20 +7,32 @@ use pyo3::prelude::*;
 use pyo3::types::{
     PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMemoryView, PySet, PyString, PyTuple,
 };
-use standfast::{Answer, Error, ErrorKind, OptionKind, OptionValue, Request, Timeout, Tree, Value};
+use standfast::{Answer, Error, ErrorKind, OptionKind, OptionValue, Request, Timeout, Tree, Value, Words};
 
 use crate::errors::{OrRaise, boundary, exception, invalid_argument, raised};
 
 /// A command from its name and arguments.
 pub(crate) fn request(args: &Bound<'_, PyTuple>) -> PyResult<Request> {
     let py = args.py();
-    let args: Vec<Bound<'_, PyAny>> = args.iter().collect();
-    let encoded = args
-        .iter()
-        .enumerate()
-        .map(|(at, arg)| argument(arg, || format!("argument {at} of the command")))
-        .collect::<PyResult<Vec<_>>>()?;
-    Request::new(encoded).or_raise(py)
+    let mut words = Words::new(args.len(), 128);
+    for (at, arg) in args.iter().enumerate() {
+        words.push(&argument(&arg, || format!("argument {at} of the command"))?);
+    }
+    words.into_request().or_raise(py)
+}
+
+/// Several commands, each a tuple of words.
+pub(crate) fn requests(commands: &Bound<'_, PyList>) -> PyResult<Vec<Request>> {
+    commands.iter().map(|words| request(words.cast::<PyTuple>()?)).collect()
+}
+
+/// Several commands as one unit.
+pub(crate) fn unit(commands: &Bound<'_, PyList>, transaction: bool, idempotent: bool) -> PyResult<Request> {
+    let py = commands.py();
+    let commands = requests(commands)?;
+    let unit = if transaction { Request::transaction(commands) } else { Request::pipeline(commands) };
+    let unit = unit.or_raise(py)?;
+    Ok(if idempotent { unit.idempotent() } else { unit })
 }
 
 /// The bytes of an argument: text as UTF-8, numbers as Python prints them. Everything else is refused rather than guessed;

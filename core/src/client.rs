@@ -7,14 +7,18 @@ use std::time::{Duration, Instant};
 use redis::{RedisFuture, Value};
 use tracing::Instrument;
 
+use crate::access::Access;
 use crate::blocking::Blocking;
 use crate::command::{Answer, Replies, Request};
-use crate::config::{Config, ConnectPolicy};
+use crate::config::{Config, ConnectPolicy, Credentials, Hop};
 use crate::doctor::{self, Finding};
 use crate::driver::tokio::{self as tokio_driver, Ticket};
 use crate::durability;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Events};
+use crate::lock::Lock;
+use crate::node::handle::NodeHandle;
+use crate::scan::{Scan, ScanOptions};
 use crate::shared::{CLOSE_LIMIT, Shared};
 use crate::status::{ClientState, Node, Status};
 use crate::subscription::{Channels, Subscription};
@@ -48,9 +52,10 @@ impl Client {
     /// Make a client and return at once; it connects in the background.
     ///
     /// # Errors
-    /// Those of [`Config::check`]; [`ErrorKind::Internal`] when the system has no thread or descriptor left.
+    /// Those of [`Config::check`]; [`ErrorKind::InvalidOption`] for a file that cannot be used; [`ErrorKind::Internal`] when the system has no thread or descriptor left.
     pub fn open(config: Config) -> Result<Client> {
         config.check()?;
+        Access::check(&config)?;
         let process = Process::current()?;
         let runtime = process.handle()?.clone();
         let shared = Arc::new(Shared::new(config, runtime.clone()));
@@ -197,6 +202,28 @@ impl Client {
         Subscription::open(&self.handle, channels)
     }
 
+    /// A lock: a key that holds the token of its owner for a time. Nothing is taken yet.
+    ///
+    /// Without a token the lock gets one that nobody else has. `automatic`: while it is held and its handle exists, it is
+    /// extended every third of its time.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] for an empty key or token, or a time below 1 ms; [`ErrorKind::Forked`].
+    pub fn lock(&self, key: impl AsRef<[u8]>, token: Option<&[u8]>, ttl: Duration, automatic: bool) -> Result<Lock> {
+        Lock::new(&self.handle, key.as_ref(), token, ttl, automatic)
+    }
+
+    /// Scan keys, or what is in one key: on a healthy replica, or on the master where there is none.
+    ///
+    /// What was there from the beginning to the end is given; what came or went in between may be. Without
+    /// [`ScanOptions::restarting`] something may be given twice, as SCAN does.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`], [`ErrorKind::Forked`]. Nothing is asked yet.
+    pub fn scan(&self, options: ScanOptions) -> Result<Scan> {
+        Scan::new(&self.handle, options)
+    }
+
     /// What the client knows at this moment. Never blocks.
     pub fn status(&self) -> Status {
         self.shared().status()
@@ -205,6 +232,22 @@ impl Client {
     /// The nodes that the sentinels report, with what each sentinel thinks of them.
     pub fn nodes(&self) -> Vec<Node> {
         self.shared().known(|known| known.nodes())
+    }
+
+    /// One of these nodes, to be asked itself whatever its role is.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] when it is no address, or no node that [`Client::nodes`] reports.
+    pub fn node(&self, address: &str) -> Result<NodeHandle> {
+        NodeHandle::node(&self.handle, address)
+    }
+
+    /// One of the sentinels of [`Client::status`], to be asked itself.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] when it is no address, or no sentinel that this client knows.
+    pub fn sentinel(&self, address: &str) -> Result<NodeHandle> {
+        NodeHandle::sentinel(&self.handle, address)
     }
 
     /// [`Client::nodes`] as a report.
@@ -239,6 +282,25 @@ impl Client {
     /// [`ErrorKind::EndOfStream`] after the `closed` event was read.
     pub fn events_try_next(&self) -> Result<Option<Arc<Event>>> {
         self.own_events().try_next()
+    }
+
+    /// Use other credentials from the next connection to a data node, or to a sentinel, on: for passwords that change while
+    /// the program runs. Links that exist stay as they are, since servers ask for a password only at their beginning; nothing
+    /// is interrupted. What was configured for this hop (password, file, function) is forgotten. Never blocks.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] for a user without a password, an empty password, and for sentinels where there are
+    /// none or where they take the credentials of the data nodes (`sentinel_auth=same`); [`ErrorKind::Closed`],
+    /// [`ErrorKind::Forked`].
+    pub fn set_credentials(&self, hop: Hop, credentials: Credentials) -> Result<()> {
+        let shared = self.shared();
+        shared.check_process()?;
+        if self.is_closed() {
+            return Err(Error::closed());
+        }
+        shared.access.set(hop, credentials)?;
+        shared.new_credentials.notify_one();
+        Ok(())
     }
 
     /// Close the client: every waiting call ends with [`ErrorKind::Closed`], every link is closed. When it returns, no

@@ -9,6 +9,7 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use redis::Value;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -17,6 +18,7 @@ use crate::client::{Client, Timeout};
 use crate::command::{Answer, Request};
 use crate::driver::hosted::Hosted;
 use crate::durability;
+use crate::errand::Errand;
 use crate::error::{Error, ErrorKind, Result};
 use crate::subscription::Subscription;
 
@@ -102,7 +104,7 @@ impl Queue {
         }
         request.check()?;
         let client = self.client.clone();
-        self.start(tag, true, async move { client.answer(request, timeout).await })?;
+        self.start_answered(tag, true, async move { client.answer(request, timeout).await })?;
         Ok(false)
     }
 
@@ -113,7 +115,7 @@ impl Queue {
     /// As [`Queue::submit`].
     pub fn submit_connected(&self, tag: u64) -> Result<()> {
         let client = self.client.clone();
-        self.start(tag, false, async move { client.connected().await.map(nothing) })
+        self.start(tag, async move { client.connected().await })
     }
 
     /// Submit a wait for a master.
@@ -122,7 +124,7 @@ impl Queue {
     /// As [`Queue::submit`].
     pub fn submit_wait_ready(&self, timeout: Option<Duration>, tag: u64) -> Result<()> {
         let client = self.client.clone();
-        self.start(tag, false, async move { client.wait_ready(timeout).await.map(nothing) })
+        self.start(tag, async move { client.wait_ready(timeout).await })
     }
 
     /// Submit a wait for the confirmation of a subscription.
@@ -136,11 +138,43 @@ impl Queue {
         tag: u64,
     ) -> Result<()> {
         let subscription = subscription.clone();
-        self.start(tag, false, async move { subscription.ready_within(timeout).await.map(nothing) })
+        self.start(tag, async move { subscription.ready_within(timeout).await })
     }
 
-    /// `writes`: it may have been executed when it is given up.
-    fn start(&self, tag: u64, writes: bool, wait: impl Future<Output = Result<Answer>> + Send + 'static) -> Result<()> {
+    /// Submit the wait of a drain: from now on new commands are refused with [`ErrorKind::Closed`], and the completion comes
+    /// when those that were accepted are over, or with [`ErrorKind::Timeout`]. The host takes its turns meanwhile, and closes
+    /// the client then.
+    ///
+    /// # Errors
+    /// As [`Queue::submit`].
+    pub fn submit_drain(&self, timeout: Option<Duration>, tag: u64) -> Result<()> {
+        let client = self.client.clone();
+        self.start(tag, async move { client.drained(timeout).await })?;
+        // Not only when the task has its turn.
+        self.client.shared().admission.drain();
+        Ok(())
+    }
+
+    /// Submit an errand: a step of a scan, a call of a lock, a command for a certain node.
+    ///
+    /// # Errors
+    /// As [`Queue::submit`].
+    pub fn submit_errand(&self, errand: Errand, tag: u64) -> Result<()> {
+        let work = errand.into_future();
+        self.start_answered(tag, false, async move { work.await.map(Answer::One) })
+    }
+
+    fn start(&self, tag: u64, wait: impl Future<Output = Result<()>> + Send + 'static) -> Result<()> {
+        self.start_answered(tag, false, async move { wait.await.map(|()| Answer::One(Value::Nil)) })
+    }
+
+    /// Something that a task of the supervisor's runtime does. `writes`: it may have been executed when it is given up.
+    pub(crate) fn start_answered(
+        &self,
+        tag: u64,
+        writes: bool,
+        wait: impl Future<Output = Result<Answer>> + Send + 'static,
+    ) -> Result<()> {
         let shared = self.client.shared();
         let runtime = shared.runtime()?;
         self.inner.begin_wait(tag, writes)?;
@@ -232,11 +266,6 @@ impl Queue {
     pub fn close(&self) {
         self.inner.close();
     }
-}
-
-/// What a wait gives.
-fn nothing((): ()) -> Answer {
-    Answer::One(redis::Value::Nil)
 }
 
 /// Completes its tag, whatever becomes of the task.

@@ -231,10 +231,10 @@ async fn round(
         *link = None;
         let node = shared.master(generation)?.node.clone();
         let greeting = Greeting {
-            hop: Hop::Data,
-            credentials: &shared.config.data,
+            door: &shared.access.door(Hop::Data),
             name: &shared.client_name,
             within: shared.config.options.connect_timeout,
+            first: None,
         };
         *link = Some((generation, Talk::open(&node, &shared.config, greeting).await.ok()?.0));
     }

@@ -264,8 +264,8 @@ impl Phase {
     }
 }
 
-/// The step of an attempt to reach a sentinel or a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The step of an attempt to reach a sentinel or a node; later steps are greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Step {
     /// Name resolution.

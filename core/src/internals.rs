@@ -59,7 +59,7 @@ impl Link {
     }
 
     /// What is to be written.
-    pub fn output(&self) -> &[u8] {
+    pub fn output(&mut self) -> &[u8] {
         self.0.output()
     }
 
@@ -112,6 +112,6 @@ impl OpenGate {
 pub fn settle(request: &Request, values: Vec<Value>) -> Result<Value> {
     match outcome::judge(request, End::Replied { values, stale: false }) {
         outcome::Verdict::Settle(result) => result?.single(),
-        outcome::Verdict::Again(_) => Ok(Value::Nil),
+        outcome::Verdict::Again(_) | outcome::Verdict::Instead(_) => Ok(Value::Nil),
     }
 }

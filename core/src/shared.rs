@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
+use crate::access::Access;
 use crate::bell::Bell;
 use crate::client::Timeout;
 use crate::command::Request;
@@ -27,6 +28,7 @@ use crate::durability::Confirmations;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::event::{EventKind, EventLog, Events};
 use crate::known::Known;
+use crate::lock::Locks;
 use crate::status::{ClientState, Status};
 use crate::subscription::Hub;
 use crate::supervisor::process::check_process;
@@ -57,6 +59,10 @@ pub(crate) struct Limit {
 /// What drivers and the supervisor share.
 pub(crate) struct Shared {
     pub(crate) config: Arc<Config>,
+    /// What it takes to be let in by the servers, as it is now.
+    pub(crate) access: Arc<Access>,
+    /// Notified when there are new credentials for the sentinels.
+    pub(crate) new_credentials: Notify,
     pub(crate) client_name: String,
     pub(crate) gate: Gate,
     pub(crate) links: Arc<Links>,
@@ -65,8 +71,11 @@ pub(crate) struct Shared {
     pub(crate) doubts: Doubts,
     pub(crate) confirmations: Confirmations,
     pub(crate) hub: Hub,
+    pub(crate) locks: Locks,
     /// Rung once: the supervisor must end.
     pub(crate) closing: Notify,
+    /// Rung while somebody must learn of a failover within a second of any sentinel's being reachable.
+    pub(crate) hurry: Notify,
     /// Where the supervisor runs. Given back by the close: it holds descriptors.
     runtime: Mutex<Option<Handle>>,
     events: Arc<EventLog>,
@@ -102,6 +111,8 @@ impl Shared {
         };
         Shared {
             client_name,
+            access: Arc::new(Access::new(&config)),
+            new_credentials: Notify::new(),
             config: Arc::new(config),
             gate: Gate::new(),
             links: Arc::default(),
@@ -110,7 +121,9 @@ impl Shared {
             doubts: Doubts::default(),
             confirmations: Confirmations::default(),
             hub: Hub::default(),
+            locks: Locks::default(),
             closing: Notify::new(),
+            hurry: Notify::new(),
             runtime: Mutex::new(Some(runtime)),
             events: Arc::default(),
             done: Bell::default(),
@@ -135,6 +148,11 @@ impl Shared {
     /// Check a request and take a place among the waiting.
     pub(crate) fn enter(&self, request: &Request) -> Result<Place<'_>> {
         self.check_process()?;
+        self.admit(request)
+    }
+
+    /// The same for those who know in which process they are: asking costs a system call.
+    pub(crate) fn admit(&self, request: &Request) -> Result<Place<'_>> {
         request.check()?;
         let place = self.admission.enter(request.bytes().len(), &self.config.options);
         if place.is_err() && self.counters.count(Counter::QueueFull) == 1 {
@@ -252,6 +270,33 @@ impl Shared {
         result
     }
 
+    /// A link to the master in use was lost, for whatever reason but our own wish. Told once, until one of its kind works again.
+    pub(crate) fn link_lost(&self, link: &'static str, master: &Master, error: ErrorKind, why: &str) {
+        let word = self.gate.load();
+        let is_ours = word.generation == master.generation && word.state != ClientState::Closed;
+        if is_ours && self.links.lost(link, &master.node) {
+            self.announce(
+                EventKind::LinkLost,
+                vec![
+                    ("link", link.into()),
+                    ("address", master.node.to_string().into()),
+                    ("error", error.name().into()),
+                    ("why", why.into()),
+                ],
+            );
+        }
+    }
+
+    /// A link to the master works.
+    pub(crate) fn link_restored(&self, link: &'static str, master: &Master) {
+        if self.links.restored(link, &master.node) {
+            self.announce(
+                EventKind::LinkRestored,
+                vec![("link", link.into()), ("address", master.node.to_string().into())],
+            );
+        }
+    }
+
     pub(crate) fn announce(&self, kind: EventKind, details: Vec<(&'static str, Tree)>) {
         self.announce_for(self.gate.load().generation, kind, details);
     }
@@ -324,6 +369,7 @@ impl Shared {
         self.announce(EventKind::Closed, Vec::new());
         self.gate.publish(GateWord { state: ClientState::Closed, generation });
         self.hub.close();
+        self.locks.close();
         self.links.shut_down(|_| true);
         self.pool.clear();
         self.closing.notify_one();
@@ -345,6 +391,7 @@ impl Shared {
             sentinels: known.sentinels(),
             links,
             minority: self.config.options.minority,
+            write_probe: known.write_probe.clone(),
             pending: self.admission.commands(),
             counters: self.counters.all(),
         }

@@ -53,6 +53,19 @@ internal static class LifetimeTests
         NothingIsLeft();
     }
 
+    public static void DrainFinishesWhatWasAccepted(Lab lab)
+    {
+        var client = Client.Connect(lab.Url);
+        var accepted = Enumerable.Range(0, 100).Select(n => client.ExecuteAsync("ECHO", n)).ToList();
+        client.Drain(Check.Patience);
+        for (var n = 0; n < accepted.Count; n++)
+        {
+            Check.Equal(n.ToString(), accepted[n].Result.AsString());
+        }
+        Check.Fails<StandfastException>(104, () => client.Execute("PING"));
+        NothingIsLeft();
+    }
+
     public static void ForgottenClientsAreCollected(Lab lab)
     {
         for (var i = 0; i < 5; i++)

@@ -6,6 +6,7 @@ pub(crate) mod outcome;
 mod outcome_unit;
 mod replies;
 mod request;
+mod script;
 pub(crate) mod shape;
 mod table;
 pub(crate) mod unit;

@@ -42,6 +42,8 @@ pub(crate) enum Verdict {
     Settle(Result<Replies>),
     /// It was certainly not executed, or twice is as good as once: try again inside the deadline.
     Again(Again),
+    /// It was certainly not executed: send this one in its place, at once, on the same link.
+    Instead(Request),
 }
 
 /// Why a request is tried again.
@@ -65,6 +67,9 @@ pub(crate) fn judge(request: &Request, end: End) -> Verdict {
             {
                 let text = error.details().unwrap_or_default().to_owned();
                 return Verdict::Again(Again::Refused { code: error.code().to_owned(), text });
+            }
+            if let Some(instead) = values.first().and_then(|value| request.instead(value)) {
+                return Verdict::Instead(instead);
             }
             if !stale || request.reads_only() {
                 Verdict::Settle(Ok(values.into()))
@@ -93,15 +98,30 @@ pub(crate) fn expired(
     after: std::time::Duration,
     detail: &str,
 ) -> Result<Replies> {
-    let timeout = || Error::timeout(phase, after, detail);
-    let unknown = || Error::maybe_executed(phase, format_args!("no reply within {} ms", after.as_millis()));
     match request.unit() {
-        Some(unit) if outcome_unit::is_told_apart(Some(unit), &partial) => {
-            Ok(outcome_unit::expired(unit, partial, timeout, unknown))
+        Some(unit) if outcome_unit::is_told_apart(unit, &partial) => {
+            Ok(outcome_unit::expired(unit, partial, || Error::timeout(phase, after, detail), || unknown(phase, after)))
         }
-        _ if partial.was_sent() && !request.reads_only() => Err(unknown()),
-        _ => Err(timeout()),
+        _ => Err(expired_whole(request, &partial, phase, after, detail)),
     }
+}
+
+/// The caller's time is over: one word for all of it.
+pub(crate) fn expired_whole(
+    request: &Request,
+    partial: &Partial,
+    phase: Phase,
+    after: std::time::Duration,
+    detail: &str,
+) -> Error {
+    match partial.was_sent() && !request.reads_only() {
+        true => unknown(phase, after),
+        false => Error::timeout(phase, after, detail),
+    }
+}
+
+fn unknown(phase: Phase, after: std::time::Duration) -> Error {
+    Error::maybe_executed(phase, format_args!("no reply within {} ms", after.as_millis()))
 }
 
 /// The caller gave up.
@@ -118,7 +138,7 @@ impl Verdict {
     pub(crate) fn doubts_master(&self) -> bool {
         match self {
             Verdict::Again(Again::Refused { code, .. }) => doubts_master(code),
-            Verdict::Again(Again::LinkLost) => false,
+            Verdict::Again(Again::LinkLost) | Verdict::Instead(_) => false,
             Verdict::Settle(result) => outcome_unit::doubts(result),
         }
     }
@@ -162,7 +182,7 @@ mod tests {
     fn kind(verdict: Verdict) -> Option<ErrorKind> {
         match verdict {
             Verdict::Settle(result) => result.err().map(|error| error.kind()),
-            Verdict::Again(_) => None,
+            Verdict::Again(_) | Verdict::Instead(_) => None,
         }
     }
 
@@ -189,6 +209,20 @@ mod tests {
             let verdict = judge(&request("INCR k"), replied(vec![error(line)], true));
             assert!(matches!(verdict, Verdict::Again(Again::Refused { .. })), "{line}");
         }
+    }
+
+    #[test]
+    fn an_unknown_script_is_sent_as_a_whole_once() {
+        let script = "x".repeat(100);
+        let by_digest = Request::new(["EVAL", &script, "0"]).unwrap();
+        let unknown = || replied(vec![error("NOSCRIPT No matching script. Please use EVAL.")], true);
+        let Verdict::Instead(whole) = judge(&by_digest, unknown()) else { panic!() };
+        assert!(whole.bytes().len() > 100 && whole.name() == "EVAL" && by_digest.bytes().len() < 100);
+        assert!(matches!(
+            judge(&whole, replied(vec![error("NOSCRIPT No matching script.")], false)),
+            Verdict::Settle(_)
+        ));
+        assert_eq!(kind(judge(&by_digest, lost(true))), Some(ErrorKind::MaybeExecuted));
     }
 
     #[test]

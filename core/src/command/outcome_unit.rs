@@ -179,9 +179,9 @@ fn refusal(error: &redis::ServerError) -> Option<Again> {
     is_refusal(code).then(|| Again::Refused { code: code.to_owned(), text: text.to_owned() })
 }
 
-/// The result of the caller's time being over, before it is known whether anything was sent.
-pub(super) fn is_told_apart(unit: Option<&Unit>, partial: &Partial) -> bool {
-    partial.was_sent() && unit.is_some_and(|unit| unit.kind == Kind::Pipeline)
+/// Whether more is known of its commands than what goes for all of them.
+pub(super) fn is_told_apart(unit: &Unit, partial: &Partial) -> bool {
+    partial.was_sent() && unit.kind == Kind::Pipeline
 }
 
 /// What a verdict says of the node.

@@ -7,9 +7,10 @@ use redis::Value;
 
 use super::facts::{self, Blocks, Facts};
 use super::name::Name;
+use super::script::{self, Script};
 use super::shape::{self, Shape};
 use super::unit::{self, Kind, Unit};
-use super::words::header;
+use super::words::{header, with_slices};
 use super::{Answer, Replies};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -20,6 +21,8 @@ pub struct Request {
     facts: Facts,
     name: Name,
     idempotent: bool,
+    /// It is encoded with the digest of a script.
+    script: Option<Script>,
     /// More than one command.
     unit: Option<Arc<Unit>>,
 }
@@ -31,11 +34,10 @@ impl Request {
     /// [`ErrorKind::InvalidArgument`] when there is not even a name.
     pub fn new<A: AsRef<[u8]>>(args: impl IntoIterator<Item = A>) -> Result<Request> {
         let args: Vec<A> = args.into_iter().collect();
-        let args: Vec<&[u8]> = args.iter().map(AsRef::as_ref).collect();
-        if args.first().is_none_or(|name| name.is_empty()) {
+        if args.first().is_none_or(|name| name.as_ref().is_empty()) {
             return Err(Error::new(ErrorKind::InvalidArgument, "a command needs a name"));
         }
-        Ok(Request::of(&args))
+        Ok(with_slices(args.len(), args.iter().map(AsRef::as_ref), Request::of))
     }
 
     fn of(args: &[&[u8]]) -> Request {
@@ -44,8 +46,13 @@ impl Request {
 
     /// A command that is encoded already.
     pub(super) fn encoded(bytes: &[u8], args: &[&[u8]]) -> Request {
+        let (bytes, script) = match script::by_digest(args) {
+            Some((bytes, script)) => (bytes.into(), Some(script)),
+            None => (bytes.into(), None),
+        };
         Request {
-            bytes: bytes.into(),
+            bytes,
+            script,
             facts: facts::of(args),
             name: args.first().map(|name| Name::of(name)).unwrap_or_default(),
             idempotent: false,
@@ -85,6 +92,7 @@ impl Request {
             facts,
             name: Name::of(unit.kind.name().as_bytes()),
             idempotent: false,
+            script: None,
             unit: Some(Arc::new(unit)),
         }
     }
@@ -114,6 +122,17 @@ impl Request {
 
     pub(crate) fn unit(&self) -> Option<&Unit> {
         self.unit.as_deref()
+    }
+
+    /// The same command with its script as a whole, if it was encoded with a digest.
+    pub(crate) fn whole(&self) -> Option<Request> {
+        let script = self.script.as_ref()?;
+        Some(Request { bytes: script.whole(&self.bytes).into(), script: None, ..self.clone() })
+    }
+
+    /// What is to be sent instead of it after this reply.
+    pub(super) fn instead(&self, reply: &Value) -> Option<Request> {
+        if script::is_unknown(reply) { self.whole() } else { None }
     }
 
     /// What its caller is answered.
@@ -154,6 +173,11 @@ impl Request {
 
     pub(crate) fn reads_only(&self) -> bool {
         self.facts.reads_only
+    }
+
+    /// Whether it may change data.
+    pub(crate) fn may_write(&self) -> bool {
+        self.facts.may_write
     }
 
     pub(crate) fn blocks(&self) -> Blocks {

@@ -79,6 +79,8 @@ pub(super) fn join(kind: Kind, commands: impl IntoIterator<Item = Request>) -> R
             Error::new(error.kind(), format!("command {} of the {}: {}", at + 1, kind.name(), error.message()))
         };
         command.check().map_err(refuse)?;
+        // A script goes as a whole: see `script.rs`.
+        let command = command.whole().unwrap_or(command);
         if command.unit().is_some() || parts.len() == MOST {
             return Err(Error::new(
                 ErrorKind::InvalidArgument,
@@ -104,8 +106,13 @@ pub(super) fn join(kind: Kind, commands: impl IntoIterator<Item = Request>) -> R
     if kind == Kind::Transaction {
         bytes.extend_from_slice(&encode(&[b"EXEC"]));
     }
-    let facts =
-        Facts { reads_only: parts.iter().all(|part| part.reads_only), blocks, changes_link: false, shape: Shape::Same };
+    let facts = Facts {
+        reads_only: parts.iter().all(|part| part.reads_only),
+        may_write: true,
+        blocks,
+        changes_link: false,
+        shape: Shape::Same,
+    };
     Ok(Request::of_unit(bytes, facts, Unit { kind, parts }))
 }
 

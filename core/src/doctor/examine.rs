@@ -52,7 +52,7 @@ pub(super) async fn examine(shared: &Arc<Shared>) -> Facts {
     let mut nodes: BTreeSet<HostPort> = status.nodes.into_iter().map(|node| node.address).collect();
     for (_, sentinel) in facts.answers() {
         nodes.extend(sentinel.master.clone());
-        nodes.extend(sentinel.replicas.iter().filter_map(address));
+        nodes.extend(sentinel.replicas.iter().filter_map(address).map(|node| shared.config.rewrite(&node)));
     }
     let master = facts.master().cloned();
     let mut seen = JoinSet::new();
@@ -113,12 +113,8 @@ async fn open(
     hop: Hop,
 ) -> std::result::Result<(Patient, crate::node::role::Role), Cause> {
     let config: &Config = &shared.config;
-    let credentials = match hop {
-        Hop::Sentinel => config.sentinel_credentials(),
-        Hop::Data => &config.data,
-    };
     let within = config.options.connect_timeout;
-    let greeting = Greeting { hop, credentials, name: &shared.client_name, within };
+    let greeting = Greeting { door: &shared.access.door(hop), name: &shared.client_name, within, first: None };
     let (talk, hello) = Talk::open(server, config, greeting).await?;
     Ok((Patient { address: server.clone(), talk, until: Instant::now() + within }, hello.role))
 }
@@ -153,7 +149,7 @@ async fn ask_sentinel(server: &HostPort, shared: &Shared, name: &str) -> std::re
     }
     Ok(Sentinel {
         peer: Some(patient.talk.peer),
-        master: master_address(master),
+        master: master_address(master).map(|node| shared.config.rewrite(&node)),
         about: fields(about),
         replicas: list(replicas),
         others: list(others),

@@ -7,7 +7,6 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
-use std::io::{ErrorKind as IoErrorKind, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -15,11 +14,10 @@ use std::time::{Duration, Instant};
 use tokio::task::AbortHandle;
 
 use super::gate::GateWord;
+use super::host_lane::{HostLane, MAIN, Socket, TURN_BYTES, lane_of};
 use super::lane::{Lane, Settled};
-use super::links::Registered;
 use super::open::Opened;
-use super::opener;
-use super::poller::{FIRST_TOKEN, Poller};
+use super::poller::Poller;
 use super::slots::{Key, Slots};
 use crate::client::Timeout;
 use crate::command::facts::Blocks;
@@ -27,19 +25,12 @@ use crate::command::{Answer, Request};
 use crate::completion::{Completion, Host, Turned};
 use crate::config::UnavailablePolicy;
 use crate::error::{Error, ErrorKind, Phase, Result};
-use crate::link::socket;
 use crate::shared::Shared;
 use crate::status::ClientState;
 use crate::sync::lock;
 
-/// A turn reads so many bytes and settles so many replies; then the host's loop has its turn.
-const TURN_BYTES: usize = 64 << 10;
-const TURN_REPLIES: usize = 512;
 /// The timer is not set closer than this: many deadlines that are close together cost one wake-up.
 const TIMER_GRAIN: Duration = Duration::from_millis(1);
-
-/// The token of the link that commands share.
-const MAIN: u64 = FIRST_TOKEN;
 
 /// See the head of this file.
 #[derive(Debug)]
@@ -82,24 +73,6 @@ enum Under {
     Blocking(Key, Key),
     /// A wait, the task that waits, and whether it may have executed something when it is given up.
     Wait(Option<AbortHandle>, bool),
-}
-
-#[derive(Debug)]
-struct HostLane {
-    token: u64,
-    lane: Lane<u64>,
-    link: Option<Socket>,
-    opening: bool,
-    /// Replies may be left in the engine from the last turn.
-    left_over: bool,
-}
-
-#[derive(Debug)]
-struct Socket {
-    stream: Arc<std::net::TcpStream>,
-    /// The kernel's buffer was full.
-    wants_room: bool,
-    _registered: Registered,
 }
 
 /// What other threads have to say.
@@ -172,7 +145,7 @@ impl Hosted {
             _ => {}
         }
         // The lane gives the place back, whatever becomes of the command.
-        shared.enter(&request)?.keep();
+        shared.admit(&request)?.keep();
         state.submitted += 1;
         if request.blocks() == Blocks::No {
             let key = state.main.lane.submit(request, limit, tag);
@@ -579,72 +552,6 @@ impl State {
 
     fn lane(&mut self, token: u64) -> Option<&mut HostLane> {
         lane_of(&mut self.main, &mut self.blocking, token)
-    }
-}
-
-fn lane_of<'a>(main: &'a mut HostLane, blocking: &'a mut Slots<HostLane>, token: u64) -> Option<&'a mut HostLane> {
-    if token == MAIN { Some(main) } else { blocking.get(Key::from_token(token)) }
-}
-
-impl HostLane {
-    fn new(token: u64, lane: Lane<u64>) -> HostLane {
-        HostLane { token, lane, link: None, opening: false, left_over: false }
-    }
-
-    fn has_work(&mut self) -> bool {
-        self.left_over || self.lane.engine().is_some_and(|engine| engine.has_output()) || self.lane.has_waiting()
-    }
-
-    /// Have a link made, if nobody is at it.
-    fn open(&mut self, hosted: &Arc<Hosted>) {
-        if !self.opening {
-            self.opening = opener::spawn(hosted, self.token);
-        }
-    }
-
-    fn read(&mut self, shared: &Shared, buffer: &mut [u8], settled: &mut Vec<Settled<u64>>) -> Result<bool> {
-        let Some(link) = &self.link else { return Ok(false) };
-        if self.left_over {
-            self.left_over = self.lane.receive(shared, settled, TURN_REPLIES)?;
-            if self.left_over {
-                return Ok(true);
-            }
-        }
-        let count = match (&*link.stream).read(buffer) {
-            Ok(0) => return Err(socket::ended()),
-            Ok(count) => count,
-            Err(error) if matches!(error.kind(), IoErrorKind::WouldBlock | IoErrorKind::Interrupted) => {
-                return Ok(false);
-            }
-            Err(error) => return Err(socket::lost(&error)),
-        };
-        if let Some(engine) = self.lane.engine() {
-            engine.feed(&buffer[..count]);
-        }
-        self.left_over = self.lane.receive(shared, settled, TURN_REPLIES)?;
-        // A short read is the end of what the kernel has.
-        Ok(self.left_over || count == buffer.len())
-    }
-
-    /// Hand over what may go, and write it.
-    fn write(&mut self, shared: &Shared, poller: &Poller) -> Result<()> {
-        let Some(link) = &mut self.link else { return Ok(()) };
-        // The gate is looked at right before the write.
-        let mut full = false;
-        while !full && self.lane.hand_over(shared.gate.load()) {
-            let Some(engine) = self.lane.engine() else { break };
-            match (&*link.stream).write(engine.output()) {
-                Ok(count) => engine.wrote(count),
-                Err(error) if error.kind() == IoErrorKind::WouldBlock => full = true,
-                Err(error) if error.kind() == IoErrorKind::Interrupted => {}
-                Err(error) => return Err(socket::lost(&error)),
-            }
-        }
-        if full != link.wants_room {
-            link.wants_room = full;
-            poller.watch_room(&link.stream, self.token, full);
-        }
-        Ok(())
     }
 }
 

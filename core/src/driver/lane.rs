@@ -62,6 +62,8 @@ pub(crate) struct Lane<J> {
 #[derive(Debug)]
 struct Job<J> {
     request: Request,
+    /// So many bytes of it were counted when it was taken.
+    counted: usize,
     limit: Limit,
     stage: Stage,
     /// Why the server refused it last.
@@ -110,7 +112,8 @@ impl<J> Lane<J> {
         if let Some(deadline) = limit.deadline {
             self.earliest = Some(self.earliest.map_or(deadline, |earliest| earliest.min(deadline)));
         }
-        let key = self.jobs.insert(Job { request, limit, stage: Stage::Waiting, refused: None, job });
+        let counted = request.bytes().len();
+        let key = self.jobs.insert(Job { request, counted, limit, stage: Stage::Waiting, refused: None, job });
         self.pending.push_back(key);
         key
     }
@@ -234,6 +237,11 @@ impl<J> Lane<J> {
         }
         match verdict {
             Verdict::Settle(result) => self.finish(shared, key, result, settled),
+            Verdict::Instead(request) => {
+                job.request = request;
+                job.stage = Stage::Waiting;
+                self.again.push_back(key);
+            }
             Verdict::Again(again) => {
                 shared.counters.count(Counter::Retries);
                 if again.at_deadline().is_some() {
@@ -254,7 +262,7 @@ impl<J> Lane<J> {
 
     fn take(&mut self, shared: &Shared, key: Key) -> Option<Job<J>> {
         let job = self.jobs.remove(key)?;
-        shared.admission.leave(job.request.bytes().len());
+        shared.admission.leave(job.counted);
         Some(job)
     }
 

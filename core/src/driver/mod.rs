@@ -2,7 +2,9 @@
 
 pub(crate) mod admission;
 pub(crate) mod doubt;
+pub(crate) mod exclusive;
 pub(crate) mod gate;
+mod host_lane;
 pub(crate) mod hosted;
 pub(crate) mod lane;
 pub(crate) mod links;

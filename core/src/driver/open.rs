@@ -6,7 +6,7 @@ use std::sync::Arc;
 use redis::Value;
 
 use super::links::Registered;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::link::engine::{Engine, Incoming};
 use crate::link::handshake::{self, Handshake, Hop};
 use crate::link::socket;
@@ -26,14 +26,20 @@ pub(crate) struct Opened {
 /// Make a link of this kind to this master, within `connect_timeout`.
 ///
 /// # Errors
-/// What a link can fail with; [`ErrorKind::NotMaster`].
+/// What a link can fail with; [`ErrorKind::NotMaster`](crate::ErrorKind::NotMaster).
 pub(crate) async fn open(shared: &Shared, kind: &'static str, master: &Master) -> Result<Opened> {
     let options = &shared.config.options;
     let until = tokio::time::Instant::now() + options.connect_timeout;
+    let door = shared.access.door(Hop::Data);
+    let credentials = door.credentials()?;
+    let tls = door.stage(&master.node)?;
     let stream = socket::connect(master.socket, options.connect_timeout, options).await?;
     let mut engine = Engine::new(bounds(options));
+    if let Some(tls) = tls {
+        engine.encrypt(tls);
+    }
     let mut handshake =
-        Handshake::new(Hop::Data, options.protocol, &shared.config.data, &shared.client_name, shared.config.db)
+        Handshake::new(Hop::Data, options.protocol, &credentials, &shared.client_name, shared.config.db)
             .redirected(master.redirects);
     loop {
         let (bytes, replies) = handshake.request();
@@ -41,10 +47,7 @@ pub(crate) async fn open(shared: &Shared, kind: &'static str, master: &Master) -
         let values = match tokio::time::timeout_at(until, exchange(&stream, &mut engine)).await {
             Ok(values) => values?,
             Err(_) => {
-                return Err(Error::new(
-                    ErrorKind::ConnectFailed,
-                    format!("{} did not answer HELLO in time", master.node),
-                ));
+                return Err(handshake::stalled(&master.node, engine.is_handshaking()));
             }
         };
         if let Some(hello) = handshake.answer(&values)? {

@@ -24,6 +24,7 @@ use crate::link::engine::{Engine, Incoming};
 use crate::link::handshake::{self, Handshake, Hop};
 use crate::link::socket;
 use crate::link::talk::bounds;
+use crate::node::role::Role;
 use crate::shared::{Limit, Master, Shared};
 use crate::status::ClientState;
 use crate::supervisor::backoff::Backoff;
@@ -35,6 +36,9 @@ const OUTPUT_AHEAD: usize = 1 << 20;
 
 /// The kind of the links on which blocking commands wait.
 const BLOCKING: &str = "blocking";
+
+/// The engine's token of the question ahead of the first command after a rest.
+const PROBE: u64 = u64::MAX;
 
 /// Where the jobs of one runtime go.
 pub(crate) type Jobs = mpsc::UnboundedSender<Job>;
@@ -183,6 +187,8 @@ struct Link {
     in_flight: VecDeque<Job>,
     /// When a byte came last, or the first reply began to be owed.
     heard_at: Instant,
+    /// The question ahead of the first command after a rest is not answered.
+    probing: bool,
     _registered: Registered,
 }
 
@@ -296,21 +302,24 @@ impl Driver {
             generation: master.generation,
             in_flight: VecDeque::new(),
             heard_at: Instant::now(),
+            probing: false,
             _registered: registered,
         };
         let (config, name) = (&self.shared.config, &self.shared.client_name);
+        let door = self.shared.access.door(Hop::Data);
+        if let Some(tls) = door.stage(&master.node)? {
+            link.engine.encrypt(tls);
+        }
+        let credentials = door.credentials()?;
         let mut handshake =
-            Handshake::new(Hop::Data, options.protocol, &config.data, name, config.db).redirected(master.redirects);
+            Handshake::new(Hop::Data, options.protocol, &credentials, name, config.db).redirected(master.redirects);
         loop {
             let (bytes, replies) = handshake.request();
             link.engine.push(0, &bytes, replies);
             let values = match tokio::time::timeout_at(until, link.greet()).await {
                 Ok(values) => values?,
                 Err(_) => {
-                    return Err(Error::new(
-                        ErrorKind::ConnectFailed,
-                        format!("{} did not answer HELLO in time", master.node),
-                    ));
+                    return Err(handshake::stalled(&master.node, link.engine.is_handshaking()));
                 }
             };
             if let Some(hello) = handshake.answer(&values)? {
@@ -354,7 +363,7 @@ impl Driver {
                     Ok(()) => self.read(&mut link),
                     Err(error) => Err(socket::lost(&error)),
                 },
-                ready = link.stream.writable(), if !link.engine.output().is_empty() => ready.map_err(|error| socket::lost(&error)),
+                ready = link.stream.writable(), if link.engine.has_output() => ready.map_err(|error| socket::lost(&error)),
                 job = self.queue.recv(), if !self.queue_closed => {
                     self.accept(job);
                     // Whatever else is there already goes out with the same write.
@@ -382,7 +391,20 @@ impl Driver {
     /// Move what waits into the engine, as far as that is not ahead of the server.
     fn hand_over(&mut self, link: &mut Link) {
         let most = usize::try_from(self.shared.config.options.max_pending).unwrap_or(usize::MAX);
-        while link.engine.in_flight() < most && link.engine.output().len() < OUTPUT_AHEAD {
+        if link.probing {
+            return;
+        }
+        let rested = link.heard_at.elapsed();
+        let waiting = !self.again.is_empty() || !self.pending.is_empty();
+        if waiting && link.in_flight.is_empty() && rested > self.shared.config.options.heartbeat_interval {
+            // What is written to a link that died during its rest may have been executed; what waits for an answer has not.
+            let (question, replies) = handshake::role_question(link.engine.protocol());
+            link.engine.push(PROBE, &question, replies);
+            link.heard_at = Instant::now();
+            link.probing = true;
+            return;
+        }
+        while link.engine.in_flight() < most && link.engine.queued() < OUTPUT_AHEAD {
             let Some(job) = self.again.pop_front().or_else(|| self.pending.pop_front()) else { return };
             if job.ticket.send() {
                 if link.in_flight.is_empty() {
@@ -405,9 +427,15 @@ impl Driver {
                     link.heard_at = Instant::now();
                     link.engine.feed(&buffer[..count]);
                     while let Some(incoming) = link.engine.next()? {
-                        if let Incoming::Replies { values, .. } = incoming
-                            && let Some(job) = link.in_flight.pop_front()
-                        {
+                        let Incoming::Replies { token, values } = incoming else { continue };
+                        if token == PROBE {
+                            link.probing = false;
+                            let role = handshake::role_answer(link.engine.protocol(), &values);
+                            if role.is_some_and(|role| role != Role::Master) {
+                                self.shared.doubt_role(link.generation);
+                                return Err(Error::new(ErrorKind::NotMaster, "the node is no longer the master"));
+                            }
+                        } else if let Some(job) = link.in_flight.pop_front() {
                             let stale = self.shared.gate.load().generation != link.generation;
                             self.settle(job, End::Replied { values, stale }, link.generation);
                         }
@@ -427,6 +455,11 @@ impl Driver {
         match verdict {
             Verdict::Settle(result) => {
                 let _ = job.reply.send(result);
+            }
+            Verdict::Instead(request) => {
+                if job.ticket.unsend(PENDING) {
+                    self.again.push_back(Job { request, ..job });
+                }
             }
             Verdict::Again(again) => {
                 self.shared.counters.count(Counter::Retries);
@@ -448,7 +481,8 @@ impl Driver {
         let closed = error.kind() == ErrorKind::Closed;
         let stale = self.shared.gate.load().generation != generation;
         // What was refused before is older than what is unanswered now, and stays in front.
-        for (unanswered, job) in engine.into_unanswered().zip(in_flight) {
+        let commands = engine.into_unanswered().filter(|unanswered| unanswered.token != PROBE);
+        for (unanswered, job) in commands.zip(in_flight) {
             if closed && !unanswered.partial.was_sent() {
                 let _ = job.reply.send(Err(Error::closed()));
                 continue;
@@ -461,11 +495,11 @@ impl Driver {
 impl Link {
     /// A reply is owed, and for so long not a single byte came.
     fn is_silent(&self, patience: Duration) -> bool {
-        !self.in_flight.is_empty() && self.heard_at.elapsed() > patience
+        self.engine.in_flight() > 0 && self.heard_at.elapsed() > patience
     }
 
     fn write(&mut self) -> Result<()> {
-        while !self.engine.output().is_empty() {
+        while self.engine.has_output() {
             match self.stream.try_write(self.engine.output()) {
                 Ok(count) => self.engine.wrote(count),
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(()),
@@ -484,7 +518,7 @@ impl Link {
                 Some(Incoming::Push(_)) => continue,
                 None => {}
             }
-            if self.engine.output().is_empty() {
+            if !self.engine.has_output() {
                 self.stream.readable().await.map_err(|error| socket::lost(&error))?;
             } else {
                 self.stream.writable().await.map_err(|error| socket::lost(&error))?;

@@ -9,6 +9,7 @@ use redis::{PushKind, Value};
 
 use super::handshake::Protocol;
 use super::resp::{Bounds, Parser, push_kind, text};
+use super::tls::TlsStage;
 use crate::command::outcome::Partial;
 use crate::command::shape::Shape;
 use crate::command::{Form, Request};
@@ -33,6 +34,8 @@ pub(crate) struct Unanswered {
 
 #[derive(Debug)]
 pub(crate) struct Engine {
+    /// On an encrypted link, what stands between `input`, `output` and the socket.
+    tls: Option<Box<TlsStage>>,
     parser: Parser,
     input: Vec<u8>,
     /// How much of `input` is consumed already.
@@ -72,6 +75,7 @@ impl Owed {
 impl Engine {
     pub(crate) fn new(bounds: Bounds) -> Engine {
         Engine {
+            tls: None,
             parser: Parser::new(bounds),
             input: Vec::new(),
             parsed: 0,
@@ -120,24 +124,45 @@ impl Engine {
         self.output.extend_from_slice(request);
     }
 
+    /// Everything on this link goes through TLS. Said before the first byte; the handshake comes out of [`Engine::output`].
+    pub(crate) fn encrypt(&mut self, tls: TlsStage) {
+        self.tls = Some(Box::new(tls));
+    }
+
+    /// TLS is not agreed upon yet: what is queued waits for the server's part of the handshake.
+    pub(crate) fn is_handshaking(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.is_handshaking())
+    }
+
+    /// After the end of the stream: whether it was the server's own word, as far as that can be known.
+    pub(crate) fn ended_in_order(&self) -> bool {
+        self.tls.as_ref().is_none_or(|tls| tls.has_ended())
+    }
+
     /// What is to be written.
-    pub(crate) fn output(&self) -> &[u8] {
-        &self.output[self.written..]
+    pub(crate) fn output(&mut self) -> &[u8] {
+        let plain = &self.output[self.written..];
+        match &mut self.tls {
+            None => plain,
+            Some(tls) => tls.output(plain),
+        }
     }
 
-    /// Whether there is something to write.
+    /// Whether there is something to be written now. During a handshake there may be nothing, though requests are queued, and
+    /// anything that was fed may change that.
     pub(crate) fn has_output(&self) -> bool {
-        self.written < self.output.len()
+        let waiting = self.output.len() - self.written;
+        self.tls.as_ref().map_or(waiting > 0, |tls| tls.has_output(waiting))
     }
 
-    /// How many bytes wait to be written.
+    /// How many bytes of requests were not handed to the kernel yet.
     pub(crate) fn queued(&self) -> usize {
         self.output.len() - self.written
     }
 
     /// So many bytes of `output` were taken by the kernel.
     pub(crate) fn wrote(&mut self, count: usize) {
-        self.written += count;
+        self.written += self.tls.as_mut().map_or(count, |tls| tls.wrote(count));
         if self.written == self.output.len() {
             self.origin += self.output.len() as u64;
             self.output.clear();
@@ -157,19 +182,23 @@ impl Engine {
             self.input.drain(..self.parsed);
             self.parsed = 0;
         }
-        self.input.extend_from_slice(bytes);
+        match &mut self.tls {
+            None => self.input.extend_from_slice(bytes),
+            Some(tls) => tls.feed(bytes, &mut self.input),
+        }
     }
 
     /// The next thing that is complete.
     ///
     /// # Errors
-    /// [`ErrorKind::Protocol`]: the link is of no more use.
+    /// [`ErrorKind::Protocol`], [`ErrorKind::TlsFailed`]: the link is of no more use.
     pub(crate) fn next(&mut self) -> Result<Option<Incoming>> {
         loop {
             let (used, value) = self.parser.parse(&self.input[self.parsed..])?;
             self.parsed += used;
             let value = match value {
-                None => return Ok(None),
+                // What came before a failure of TLS is as good as ever.
+                None => return self.tls.as_ref().and_then(|tls| tls.failure()).map_or(Ok(None), Err),
                 Some(push @ Value::Push { .. }) => return Ok(Some(Incoming::Push(push))),
                 Some(value) if self.protocol == Protocol::Resp2 => match self.natural(value) {
                     push @ Value::Push { .. } => return Ok(Some(Incoming::Push(push))),
@@ -206,7 +235,7 @@ impl Engine {
 
     /// Whether every request was answered and nothing is left over.
     pub(crate) fn is_idle(&self) -> bool {
-        self.owed.is_empty() && self.output().is_empty() && self.parsed == self.input.len()
+        self.owed.is_empty() && !self.has_output() && self.parsed == self.input.len()
     }
 
     /// How many requests wait for replies.

@@ -240,6 +240,13 @@ fn find_line_end(bytes: &[u8]) -> Option<usize> {
 }
 
 fn number(line: &[u8]) -> Result<i64> {
+    // Nearly every number is a short length.
+    if let [b'0'..=b'9', ..] = line
+        && line.len() <= 18
+        && line.iter().all(u8::is_ascii_digit)
+    {
+        return Ok(line.iter().fold(0, |number, digit| number * 10 + i64::from(digit - b'0')));
+    }
     std::str::from_utf8(line)
         .ok()
         .and_then(|text| text.parse().ok())

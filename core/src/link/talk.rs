@@ -11,9 +11,13 @@ use tokio::time::{Instant, timeout_at};
 
 use super::engine::{Engine, Incoming};
 use super::handshake::{Handshake, Hello, Hop, Protocol};
+use super::resolve::resolve;
 use super::resp::Bounds;
 use super::socket;
-use crate::config::{Config, Credentials, HostPort, Options, ProtocolPolicy};
+use crate::access::Door;
+use crate::command::Request;
+use crate::command::outcome::Partial;
+use crate::config::{Config, Credentials, HostPort, Options};
 use crate::error::{Cause, Error, ErrorKind, Result, Step};
 
 /// A link of the supervisor.
@@ -33,10 +37,11 @@ pub(crate) struct Talk {
 /// How to greet the server at the other end.
 #[derive(Debug)]
 pub(crate) struct Greeting<'a> {
-    pub(crate) hop: Hop,
-    pub(crate) credentials: &'a Credentials,
+    pub(crate) door: &'a Door,
     pub(crate) name: &'a str,
     pub(crate) within: Duration,
+    /// The address to be tried first, if the name leads there.
+    pub(crate) first: Option<SocketAddr>,
 }
 
 impl Talk {
@@ -66,35 +71,56 @@ impl Talk {
         resolved: &mut Option<SocketAddr>,
     ) -> std::result::Result<(Talk, Hello), (Step, Error)> {
         let until = Instant::now() + greeting.within;
-        let addresses = match timeout_at(until, tokio::net::lookup_host((address.host.as_str(), address.port))).await {
-            Ok(Ok(found)) => found.collect::<Vec<_>>(),
-            Ok(Err(error)) => {
-                return Err((
-                    Step::Resolve,
-                    Error::new(ErrorKind::ConnectFailed, format!("the name cannot be resolved: {error}")),
-                ));
-            }
-            Err(_) => {
-                return Err((Step::Resolve, Error::new(ErrorKind::ConnectFailed, "name resolution took too long")));
-            }
-        };
-        let mut last = Error::new(ErrorKind::ConnectFailed, "the name has no address");
-        for peer in addresses {
-            *resolved = Some(peer);
-            let left = until.saturating_duration_since(Instant::now());
-            match socket::connect(peer, left, &config.options).await {
-                Ok(stream) => {
-                    let mut talk = Talk::over(stream, peer, &config.options);
-                    let policy = config.options.protocol;
-                    let db = if greeting.hop == Hop::Data { config.db } else { 0 };
-                    let hello = talk.greet(&greeting, policy, db, until).await.map_err(|error| (Step::Auth, error))?;
-                    talk.redirects = hello.redirects;
-                    return Ok((talk, hello));
+        let mut addresses = resolve(address, config, until).await.map_err(|error| (Step::Resolve, error))?;
+        // A stable sort: the others stay in their order.
+        addresses.sort_by_key(|found| Some(*found) != greeting.first);
+        let count = addresses.len();
+        let mut best: Option<(SocketAddr, Step, Error)> = None;
+        for (at, peer) in addresses.into_iter().enumerate() {
+            // An address where nobody is left must not take the time of those where somebody is.
+            let share = until.saturating_duration_since(Instant::now()) / u32::try_from(count - at).unwrap_or(u32::MAX);
+            let by = Instant::now() + share;
+            match Self::try_address(address, peer, config, &greeting, by).await {
+                Ok(open) => {
+                    *resolved = Some(peer);
+                    return Ok(open);
                 }
-                Err(error) => last = error,
+                // The one that came farthest says most about what is wrong.
+                Err((step, error)) => match &best {
+                    Some((_, before, _)) if *before >= step => {}
+                    _ => best = Some((peer, step, error)),
+                },
             }
         }
-        Err((Step::Connect, last))
+        let Some((peer, step, error)) = best else {
+            return Err((Step::Resolve, Error::new(ErrorKind::ConnectFailed, "the name has no address")));
+        };
+        *resolved = Some(peer);
+        Err((step, error))
+    }
+
+    async fn try_address(
+        address: &HostPort,
+        peer: SocketAddr,
+        config: &Config,
+        greeting: &Greeting<'_>,
+        until: Instant,
+    ) -> std::result::Result<(Talk, Hello), (Step, Error)> {
+        // Read before connecting: a file that cannot be used is no reason to trouble a server.
+        let credentials = greeting.door.credentials().map_err(|error| (Step::Auth, error))?;
+        let tls = greeting.door.stage(address).map_err(|error| (Step::Tls, error))?;
+        let left = until.saturating_duration_since(Instant::now());
+        let stream = socket::connect(peer, left, &config.options).await.map_err(|error| (Step::Connect, error))?;
+        let mut talk = Talk::over(stream, peer, &config.options);
+        if let Some(tls) = tls {
+            talk.engine.encrypt(tls);
+        }
+        let hello = talk.greet(greeting, &credentials, config, until).await.map_err(|error| {
+            let tls = error.kind() == ErrorKind::TlsFailed || talk.engine.is_handshaking();
+            (if tls { Step::Tls } else { Step::Auth }, error)
+        })?;
+        talk.redirects = hello.redirects;
+        Ok((talk, hello))
     }
 
     fn over(stream: TcpStream, peer: SocketAddr, options: &Options) -> Talk {
@@ -112,21 +138,29 @@ impl Talk {
     async fn greet(
         &mut self,
         greeting: &Greeting<'_>,
-        policy: ProtocolPolicy,
-        db: u64,
+        credentials: &Credentials,
+        config: &Config,
         until: Instant,
     ) -> Result<Hello> {
-        let mut handshake = Handshake::new(greeting.hop, policy, greeting.credentials, greeting.name, db);
+        let hop = greeting.door.hop;
+        let db = if hop == Hop::Data { config.db } else { 0 };
+        let mut handshake = Handshake::new(hop, config.options.protocol, credentials, greeting.name, db);
         loop {
             let (request, replies) = handshake.request();
             let values = self.ask(&request, replies, until).await.map_err(|error| match error.kind() {
+                ErrorKind::Timeout if self.engine.is_handshaking() => Error::new(
+                    ErrorKind::ConnectFailed,
+                    "it accepts connections but does not end the TLS handshake (does this port speak TLS?)",
+                ),
                 ErrorKind::Timeout => {
                     Error::new(ErrorKind::ConnectFailed, "it accepts connections but does not answer HELLO")
                 }
-                // Whatever answers, it is not what we look for.
-                ErrorKind::Protocol if greeting.hop == Hop::Sentinel => {
-                    Error::new(ErrorKind::NotASentinel, error.message())
+                ErrorKind::Disconnected if !greeting.door.is_encrypted() => {
+                    let text = format!("{} before it answered HELLO (does this port want TLS?)", error.message());
+                    Error::new(ErrorKind::Disconnected, text)
                 }
+                // Whatever answers, it is not what we look for.
+                ErrorKind::Protocol if hop == Hop::Sentinel => Error::new(ErrorKind::NotASentinel, error.message()),
                 _ => error,
             })?;
             if let Some(hello) = handshake.answer(&values)? {
@@ -150,6 +184,18 @@ impl Talk {
         }
     }
 
+    /// Execute a request of a caller; what is known of it when the link ends, or when the future is dropped, is told by
+    /// [`Talk::unanswered`].
+    pub(crate) async fn execute(&mut self, request: &Request) -> Result<Vec<Value>> {
+        self.engine.push_request(0, request);
+        self.exchange().await
+    }
+
+    /// How far the request came that was not answered.
+    pub(crate) fn unanswered(&mut self) -> Partial {
+        self.engine.take_oldest()
+    }
+
     /// Send something that is answered by pushes.
     pub(crate) async fn send(&mut self, request: &[u8]) -> Result<()> {
         self.engine.push(0, request, 0);
@@ -159,6 +205,12 @@ impl Talk {
     /// Send something whose replies come between pushes, to be read with [`Talk::incoming`].
     pub(crate) async fn send_expecting(&mut self, request: &[u8], replies: usize) -> Result<()> {
         self.engine.push(0, request, replies);
+        self.flush().await
+    }
+
+    /// The same for a command, whose replies get the form that they have in RESP3.
+    pub(crate) async fn send_request(&mut self, request: &Request) -> Result<()> {
+        self.engine.push_request(0, request);
         self.flush().await
     }
 
@@ -172,6 +224,7 @@ impl Talk {
                 return Ok(incoming);
             }
             self.fill().await?;
+            self.flush().await?;
         }
     }
 
@@ -181,13 +234,17 @@ impl Talk {
             match self.engine.next()? {
                 Some(Incoming::Replies { values, .. }) => return Ok(values),
                 Some(Incoming::Push(push)) => self.pushes.push_back(push),
-                None => self.fill().await?,
+                None => {
+                    self.fill().await?;
+                    // What TLS has to say before the next reply is only known now.
+                    self.flush().await?;
+                }
             }
         }
     }
 
     async fn flush(&mut self) -> Result<()> {
-        while !self.engine.output().is_empty() {
+        while self.engine.has_output() {
             self.stream.writable().await.map_err(|error| socket::lost(&error))?;
             match self.stream.try_write(self.engine.output()) {
                 Ok(count) => self.engine.wrote(count),
@@ -204,7 +261,7 @@ impl Talk {
             self.stream.readable().await.map_err(|error| socket::lost(&error))?;
             match self.stream.try_read(&mut self.buffer) {
                 Ok(0) => {
-                    self.closed = true;
+                    self.closed = self.engine.ended_in_order();
                     return Err(socket::ended());
                 }
                 Ok(count) => {

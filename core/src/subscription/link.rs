@@ -54,6 +54,7 @@ pub(crate) async fn run(shared: Arc<Shared>, prober: Prober, master: Arc<Master>
         let began = Instant::now();
         if let Ok((talk, Role::Master)) = prober.open(&master.node).await {
             let registered = shared.links.register("subscriber", &master.node, master.generation, None);
+            shared.link_restored("subscriber", &master);
             let mut link = Link::new(&shared, &master, talk, began.elapsed());
             let error = link.serve(&mut backoff).await;
             drop(registered);
@@ -64,6 +65,7 @@ pub(crate) async fn run(shared: Arc<Shared>, prober: Prober, master: Arc<Master>
                 return;
             }
             link.interrupted();
+            shared.link_lost("subscriber", &master, error.kind(), error.message());
         }
         backoff.wait().await;
         if shared.gate.load().generation != master.generation {

@@ -5,3 +5,4 @@ pub(crate) mod backoff;
 pub(crate) mod process;
 mod report;
 pub(crate) mod run;
+mod write_probe;

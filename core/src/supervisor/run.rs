@@ -1,6 +1,7 @@
 //! One client's supervisor task: it feeds the topology and does what the topology says. It decides nothing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -8,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
-use crate::config::{HostPort, Mode};
+use crate::config::{Hop, HostPort, Mode};
 use crate::counters::Counter;
 use crate::driver::gate::GateWord;
 use crate::error::ErrorKind;
@@ -25,6 +26,7 @@ use crate::timer::at;
 use crate::tree::Tree;
 
 use super::report::{Course, Switched};
+use super::write_probe;
 
 /// Reports that may wait; a sentinel that floods us is read no faster than it is understood.
 const REPORTS: usize = 1024;
@@ -48,6 +50,10 @@ struct Supervisor {
     watches: Arc<Watches>,
     roster: Roster,
     watching: BTreeMap<SentinelId, Membership>,
+    /// The sentinels whose link is up.
+    up: BTreeSet<SentinelId>,
+    /// The sentinels whose link was made with credentials that were replaced since; the next one is made with the new ones.
+    outdated: BTreeSet<SentinelId>,
     tasks: JoinSet<()>,
     chases: HashMap<HostPort, AbortHandle>,
     control: Option<AbortHandle>,
@@ -56,6 +62,8 @@ struct Supervisor {
     epoch: Option<u64>,
     /// The change of the master that is under way.
     course: Option<Course>,
+    /// How the control link failed.
+    failure: Option<ErrorKind>,
 }
 
 impl Supervisor {
@@ -75,8 +83,8 @@ impl Supervisor {
             Mode::Direct { hosts } => (Source::Hosts(hosts.clone()), [].as_slice()),
         };
         let (sender, reports) = mpsc::channel(REPORTS);
-        let origin = Instant::now();
-        let prober = Prober { config: Arc::clone(&shared.config), client_name: shared.client_name.clone(), origin };
+        let prober = Prober::of(&shared);
+        let origin = prober.origin;
         Supervisor {
             topology: Topology::new(policy, source),
             origin,
@@ -86,6 +94,8 @@ impl Supervisor {
             watches,
             roster: Roster::new(seeds),
             watching: BTreeMap::new(),
+            up: BTreeSet::new(),
+            outdated: BTreeSet::new(),
             tasks: JoinSet::new(),
             chases: HashMap::new(),
             control: None,
@@ -93,6 +103,7 @@ impl Supervisor {
             master: None,
             epoch: None,
             course: None,
+            failure: None,
             shared,
         }
     }
@@ -103,6 +114,9 @@ impl Supervisor {
             for (sentinel, address) in sentinels.clone().into_iter().enumerate() {
                 self.watch(sentinel, address);
             }
+        }
+        if let Some(interval) = self.shared.config.options.write_probe_interval {
+            self.tasks.spawn(write_probe::run(Arc::clone(&self.shared), interval, self.sender.clone()));
         }
         let actions = self.topology.start(self.now());
         self.act(actions);
@@ -116,10 +130,18 @@ impl Supervisor {
                     Some(report) => self.report(report),
                     None => return,
                 },
+                () = self.shared.new_credentials.notified() => {
+                    self.renew_watches();
+                    None
+                }
                 generation = self.shared.doubts.role() => Some(Input::MasterRefused { generation }),
                 () = at(tick) => Some(Input::Tick),
                 _ = sweep.tick() => {
                     self.shared.pool.sweep(self.shared.gate.load().generation, self.shared.config.options.pool_idle);
+                    None
+                }
+                () = self.shared.hurry.notified() => {
+                    self.watching.values().for_each(Membership::hurry);
                     None
                 }
                 // Finished tasks leave the set.
@@ -140,9 +162,27 @@ impl Supervisor {
     fn watch(&mut self, sentinel: SentinelId, address: HostPort) {
         let Mode::Sentinel { master, .. } = &self.shared.config.mode else { return };
         let config = Arc::clone(&self.shared.config);
-        let key = Key { address, config, client_name: self.shared.client_name.clone() };
+        let door = self.shared.access.door(Hop::Sentinel);
+        let key = Key { address, config, door, client_name: self.shared.client_name.clone() };
         let interest = Interest { sentinel, master: master.clone(), reports: self.sender.clone() };
         self.watching.insert(sentinel, self.watches.join(&key, interest));
+    }
+
+    /// There are new credentials. Links that are up stay; those that are not have perhaps waited for these.
+    fn renew_watches(&mut self) {
+        self.outdated = self.watching.keys().copied().collect();
+        for sentinel in self.outdated.difference(&self.up).copied().collect::<Vec<_>>() {
+            self.renew_watch(sentinel);
+        }
+    }
+
+    /// If the link to a sentinel is one with old credentials, leave it for one with the present ones.
+    fn renew_watch(&mut self, sentinel: SentinelId) {
+        if self.outdated.remove(&sentinel)
+            && let Some(address) = self.roster.address(sentinel).cloned()
+        {
+            self.watch(sentinel, address);
+        }
     }
 
     /// Give back the links that are shared with other clients. What is left ends with its tasks.
@@ -167,6 +207,8 @@ impl Supervisor {
                 Change::Forgotten { sentinel } => {
                     self.shared.known(|known| known.sentinel_forgotten(sentinel));
                     self.watching.remove(&sentinel);
+                    self.up.remove(&sentinel);
+                    self.outdated.remove(&sentinel);
                     Input::SentinelForgotten { sentinel }
                 }
             };
@@ -180,6 +222,7 @@ impl Supervisor {
         match report {
             Report::Up { sentinel, subscribed, peer } => {
                 self.roster.reached(sentinel, peer);
+                self.up.insert(sentinel);
                 let state = if subscribed { "subscribed" } else { "polling" };
                 self.shared.known(|known| known.sentinel_up(sentinel, state));
                 let address = self.sentinel_name(sentinel);
@@ -187,7 +230,13 @@ impl Supervisor {
                     .announce(EventKind::SentinelUp, vec![("sentinel", address.into()), ("state", state.into())]);
                 None
             }
-            Report::Input(input) => {
+            Report::ControlLost { error } => {
+                self.failure = Some(error);
+                None
+            }
+            Report::Input(mut input) => {
+                // Before anybody looks at it: nobody but this line knows the addresses as they were announced.
+                input.rewrite(|address| self.shared.config.rewrite(address));
                 match &input {
                     Input::Answered { sentinel, answer } => {
                         self.shared.known(|known| known.sentinel_answered(*sentinel, answer.clone()));
@@ -204,8 +253,10 @@ impl Supervisor {
                             );
                         }
                         self.announce_auth(cause.kind, &cause.address);
+                        self.up.remove(sentinel);
                         let changes = self.roster.failed(*sentinel);
                         self.enroll(changes);
+                        self.renew_watch(*sentinel);
                     }
                     Input::ProbeFailed { node: _, cause } => self.announce_auth(cause.kind, &cause.address),
                     Input::Event { sentinel, event: crate::sentinel::reply::SentinelEvent::Tilt { on } } => {
@@ -289,7 +340,7 @@ impl Supervisor {
                 }
                 Action::Switch(switch) => self.switch(switch),
                 Action::Suspend { why } => self.suspend(&why),
-                Action::Resume => self.resume(),
+                Action::Resume { socket, redirects } => self.resume(socket, redirects),
                 Action::Confirm { epoch, correction } => self.confirm(epoch, correction),
                 Action::EpochReset { from, to } => {
                     self.shared.counters.count(Counter::EpochResets);
@@ -330,6 +381,7 @@ impl Supervisor {
             let not_before = not_before.map(|at| SystemTime::now() - self.now().saturating_sub(at));
             let since = [heard, not_before].into_iter().flatten().min().unwrap_or_else(SystemTime::now);
             self.shared.hub.interrupt(&Interruption { since, reason: "switched", old_master: old.clone() });
+            self.shared.locks.shake("the master was replaced");
         }
         self.shared.set_master(Arc::clone(&master));
         self.shared.known(|known| {
@@ -342,6 +394,7 @@ impl Supervisor {
         }
         self.set_state(ClientState::Ready);
         self.shared.links.shut_down(|of| of < generation);
+        self.shared.links.forget_lost();
         self.shared.pool.sweep(generation, self.shared.config.options.pool_idle);
 
         let course = self.course.take();
@@ -375,7 +428,7 @@ impl Supervisor {
         if let Some(control) = self.control.take() {
             control.abort();
         }
-        let guard = control::guard(self.prober.clone(), master.node.clone(), master.generation, self.sender.clone());
+        let guard = control::guard(self.prober.clone(), Arc::clone(master), self.sender.clone());
         let registered = self.shared.links.register("control", &master.node, master.generation, None);
         self.control = Some(self.tasks.spawn(async move {
             guard.await;
@@ -398,22 +451,31 @@ impl Supervisor {
         self.course().lost();
         let was_fenced = self.shared.gate.load().state == ClientState::Fenced;
         self.set_state(ClientState::NoMaster);
+        self.shared.locks.shake("the master was lost");
         // What waits on a link of a dead master learns it now and not at its deadline.
         self.shared.links.shut_down(|_| true);
         if was_fenced {
             self.course().unfenced();
             self.shared.announce(EventKind::Unfenced, vec![("why", "the master was lost".into())]);
         }
+        let error = self.failure.take().unwrap_or(ErrorKind::NotMaster);
+        if let Some(master) = &self.master {
+            self.shared.link_lost("control", master, error, why);
+        }
         let master = self.master.as_ref().map(|master| master.node.to_string());
-        self.shared.announce(EventKind::LinkLost, vec![("master", master.clone().into()), ("why", why.into())]);
         self.shared.announce(EventKind::NotReady, vec![("master", master.into()), ("why", why.into())]);
     }
 
-    fn resume(&mut self) {
-        let Some(master) = self.master.clone() else { return };
+    fn resume(&mut self, socket: SocketAddr, redirects: bool) {
+        let Some(before) = self.master.take() else { return };
+        // Its name may lead elsewhere by now, and another version of the server may run there.
+        let master = Arc::new(Master { node: before.node.clone(), socket, generation: before.generation, redirects });
+        self.master = Some(Arc::clone(&master));
+        self.shared.set_master(Arc::clone(&master));
         self.set_state(ClientState::Ready);
+        self.shared.locks.shake("the master is back");
         self.course = None;
-        self.shared.announce(EventKind::LinkRestored, vec![("master", master.node.to_string().into())]);
+        self.shared.link_restored("control", &master);
         self.shared.announce(EventKind::Ready, vec![("master", master.node.to_string().into())]);
         self.guard(&master);
         if self.subscriber.as_ref().is_none_or(AbortHandle::is_finished) {
@@ -428,6 +490,7 @@ impl Supervisor {
         let first = self.epoch.is_none();
         self.epoch = Some(epoch);
         self.shared.known(|known| known.epoch = Some(epoch));
+        self.shared.gate.nudge();
         let master = self.master.as_ref().map(|master| master.node.to_string());
         let details: Vec<(&'static str, Tree)> = vec![("master", master.into())];
         if correction {

@@ -2,6 +2,7 @@
 //!
 //! Scenarios wait on conditions and events, never for a length of time; whatever takes longer than [`LIMIT`] has hung.
 
+pub mod drivers;
 pub mod load;
 
 use std::net::SocketAddr;
@@ -38,7 +39,8 @@ pub fn connect(url: &str) -> Result<Client, Error> {
 
 /// A URL with options.
 pub fn with(url: &str, options: &str) -> String {
-    if options.is_empty() { url.to_owned() } else { format!("{url}?{options}") }
+    let joint = if url.contains('?') { '&' } else { '?' };
+    if options.is_empty() { url.to_owned() } else { format!("{url}{joint}{options}") }
 }
 
 /// A URL for these sentinels.

@@ -10,6 +10,7 @@ use std::{
 };
 
 use crate::{
+    certificates::Certificates,
     clock::now_us,
     credentials::{Credentials, Kind},
     dir::LabDir,
@@ -56,6 +57,7 @@ pub struct Lab {
     groups: Vec<Group>,
     sentinels: Sentinels,
     _proxies: Option<Proxies>,
+    certificates: Option<Certificates>,
     options: LabOptions,
     timeline: Timeline,
     _dir: LabDir,
@@ -76,11 +78,16 @@ impl Lab {
         let credentials = Credentials::new(options.password.clone(), options.sentinel_password.clone());
         let dir = LabDir::create()?;
         let proxies = options.proxied.then(Proxies::start).transpose()?;
+        let certificates = match &options.tls {
+            Some(tls) => Some(Certificates::make(&dir.path().join("tls"), &tls.names)?),
+            None => None,
+        };
         let site = Site {
             dir: &dir,
             options: &options,
             credentials: &credentials,
             proxies: proxies.as_ref(),
+            certificates: certificates.as_ref(),
             servers: Cell::new(0),
         };
         let (mut servers, mut groups) = (Vec::new(), Vec::new());
@@ -96,6 +103,7 @@ impl Lab {
             probe: Mutex::new(None),
             groups,
             _proxies: proxies,
+            certificates,
             sentinels: Sentinels {
                 addrs: sentinels.iter().map(Server::addr).collect(),
                 master_name: options.master_name.clone(),
@@ -120,13 +128,37 @@ impl Lab {
     pub fn url_of(&self, master_name: &str) -> String {
         let user = self.options.password.as_ref().map_or(String::new(), |p| format!(":{}@", percent(p)));
         let hosts: Vec<_> = self.sentinels.addrs.iter().map(ToString::to_string).collect();
-        let query = self
-            .options
-            .sentinel_password
-            .as_ref()
-            .map_or(String::new(), |p| format!("?sentinel_password={}", percent(p)));
+        let password = self.options.sentinel_password.as_ref();
+        let mut options: Vec<String> =
+            password.map(|p| format!("sentinel_password={}", percent(p))).into_iter().collect();
+        options.extend(self.tls_options());
         let name = percent(master_name);
-        format!("redis+sentinel://{user}{}/{name}{query}", hosts.join(","))
+        let scheme = if self.options.tls.is_some() { "rediss+sentinel" } else { "redis+sentinel" };
+        let query = if options.is_empty() { String::new() } else { format!("?{}", options.join("&")) };
+        format!("{scheme}://{user}{}/{name}{query}", hosts.join(","))
+    }
+
+    /// What a client has to know of the lab's certificates.
+    fn tls_options(&self) -> Vec<String> {
+        let (Some(tls), Some(files)) = (&self.options.tls, &self.certificates) else { return Vec::new() };
+        let before = if tls.data { "" } else { "sentinel_" };
+        let file =
+            |name: &str, path: &std::path::Path| format!("{before}{name}={}", percent(&path.display().to_string()));
+        let mut options = vec![file("tls_ca", &files.ca)];
+        if tls.mutual {
+            options.extend([file("tls_cert", &files.client), file("tls_key", &files.client_key)]);
+        }
+        options.push(match (tls.data, tls.sentinel) {
+            (true, true) => "sentinel_tls=same".into(),
+            (true, _) => "tls=data".into(),
+            _ => "tls=sentinel".into(),
+        });
+        options
+    }
+
+    /// The certificates of a lab with TLS.
+    pub fn certificates(&self) -> Result<&Certificates> {
+        self.certificates.as_ref().ok_or_else(|| LabError::new("this lab has no certificates: start it with `tls`"))
     }
 
     /// The options it was started with.

@@ -6,6 +6,7 @@
 //!
 //! It is *not* a client: it knows nothing of Standfast and speaks RESP through [`Raw`], so that it cannot share a mistake with what it tests.
 
+mod certificates;
 mod clock;
 mod credentials;
 mod dir;
@@ -27,10 +28,11 @@ mod server;
 mod start;
 mod timeline;
 
+pub use certificates::Certificates;
 pub use clock::now_us;
 pub use error::{LabError, Result};
 pub use lab::Lab;
-pub use options::LabOptions;
+pub use options::{LabOptions, TlsOptions};
 pub use probe::Writable;
 pub use process::{Process, clean_up};
 pub use proxy::{Count, Direction, Fault, Side, Traffic};

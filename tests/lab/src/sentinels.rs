@@ -91,7 +91,11 @@ impl Sentinels {
                     })
                 })
                 .collect(),
-            others: others.items().iter().filter_map(|s| Some((addr_of(s)?, flags(s)))).collect(),
+            others: others
+                .items()
+                .iter()
+                .filter_map(|s| Some((self.credentials.known_as(addr_of(s)?), flags(s))))
+                .collect(),
         })
     }
 }

@@ -9,11 +9,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from .. import _native
-from .._arguments import Argument, Name, subscription_options
+from .._arguments import Argument, Name, scan_options, subscription_options
 from .._items import TextT
 from ._commands import Commands
 from ._loop import Drivers
+from ._lock import Lock
+from ._node import NodeClient
+from ._scan import Scan
 from ._subscription import Events, Subscription
+from ._unit import Function, Pipeline, watch
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -33,17 +37,26 @@ class Client(Commands[TextT]):
         self._native = native
         self._decode = decode
         self._timeout: float | None = None
+        self._idempotent = False
         self._first: Client[Any] | None = None
         self._drivers = Drivers(native)
         self._events = Events(native.events())
 
-    async def execute(self, *args: Argument, timeout: float | None = None, decode: bool | None = None) -> Any:
+    async def execute(
+        self,
+        *args: Argument,
+        timeout: float | None = None,
+        decode: bool | None = None,
+        idempotent: bool | None = None,
+    ) -> Any:
         """Execute a command and wait for its reply.
 
         Args:
             *args: The command and its arguments, one by one.
             timeout: Seconds until the call gives up; ``None`` means the option ``command_timeout``, ``math.inf`` for ever.
             decode: Whether strings in the reply become ``str``; ``None`` means what the client was told.
+            idempotent: Whether twice is as good as once: then a command whose fate is unknown is sent again, inside its
+                time, instead of failing with ``MaybeExecuted``.
 
         Raises:
             NetworkTimeoutError: The deadline passed; the command was certainly not executed, or it only reads.
@@ -53,25 +66,74 @@ class Client(Commands[TextT]):
         """
         if timeout is None:
             timeout = self._timeout
-        return await self._drivers.current().execute(args, timeout, self._decode if decode is None else decode)
+        decode = self._decode if decode is None else decode
+        idempotent = self._idempotent if idempotent is None else idempotent
+        return await self._drivers.current().execute(args, timeout, decode, idempotent)
 
     @overload
-    def with_options(self, *, timeout: float | None = None, decode: Literal[True]) -> Client[str]: ...
+    def with_options(
+        self, *, timeout: float | None = None, decode: Literal[True], idempotent: bool | None = None
+    ) -> Client[str]: ...
     @overload
-    def with_options(self, *, timeout: float | None = None, decode: Literal[False]) -> Client[bytes]: ...
+    def with_options(
+        self, *, timeout: float | None = None, decode: Literal[False], idempotent: bool | None = None
+    ) -> Client[bytes]: ...
     @overload
-    def with_options(self, *, timeout: float | None = None, decode: None = None) -> Client[TextT]: ...
-    def with_options(self, *, timeout: float | None = None, decode: bool | None = None) -> Client[Any]:
+    def with_options(
+        self, *, timeout: float | None = None, decode: None = None, idempotent: bool | None = None
+    ) -> Client[TextT]: ...
+    def with_options(
+        self, *, timeout: float | None = None, decode: bool | None = None, idempotent: bool | None = None
+    ) -> Client[Any]:
         """The same client with other options; see :meth:`standfast.Client.with_options`."""
         other: Client[Any] = Client.__new__(Client)
         other._native, other._drivers, other._events = self._native, self._drivers, self._events
         other._decode = self._decode if decode is None else decode
         other._timeout = self._timeout if timeout is None else timeout
+        other._idempotent = self._idempotent if idempotent is None else idempotent
         other._first = self if self._first is None else self._first
         return other
 
     async def _run(self, words: Any) -> Any:
-        return await self._drivers.current().execute(tuple(words), self._timeout, self._decode)
+        return await self._drivers.current().execute(tuple(words), self._timeout, self._decode, self._idempotent)
+
+    def pipeline(self) -> Pipeline[TextT]:
+        """Begin a pipeline: its methods are those of the client, and collect commands for one write.
+
+        Awaited: ``await pipeline.execute()``, or ``async with client.pipeline() as pipeline: ...``.
+        Each command has an outcome of its own; behind one that was executed nothing is sent again by itself.
+        """
+        return Pipeline(self._drivers, False, self._timeout, self._decode, self._idempotent)
+
+    def transaction(self) -> Pipeline[TextT]:
+        """Begin a transaction: like :meth:`pipeline`, but all of the commands or none, between ``MULTI`` and ``EXEC``."""
+        return Pipeline(self._drivers, True, self._timeout, self._decode, self._idempotent)
+
+    async def watch(
+        self,
+        keys: Name | Iterable[Name],
+        function: Function[TextT],
+        *,
+        timeout: float | None = None,
+        attempts: int | None = None,
+    ) -> list[Any]:
+        """A transaction that depends on what was read before it; the results of its commands.
+
+        The function reads with the methods of its first argument, which are executed at once, and adds commands to its
+        second. They are executed if none of the keys was changed in the meantime, and otherwise the function is run again.
+
+        Args:
+            keys: One key or several.
+            function: May be run any number of times. What it raises ends it, and nothing is executed.
+            timeout: Seconds for all of it; ``None`` means the option ``command_timeout``, ``math.inf`` for ever.
+            attempts: How often the function is run at the most; as often as the time allows if not given.
+
+        Raises:
+            ServerError: ``TransactionAborted`` when time or attempts are used up: nothing was executed.
+            NetworkConnectionError: ``MaybeExecuted`` when the link was lost behind ``EXEC``; it is not run again then.
+        """
+        timeout = self._timeout if timeout is None else timeout
+        return await watch(self._native, self._drivers, keys, function, timeout, attempts, self._decode)
 
     def subscribe(
         self,
@@ -104,6 +166,111 @@ class Client(Commands[TextT]):
         """Subscribe to patterns only; see :meth:`subscribe`."""
         return self.subscribe(patterns=patterns, items=items, bytes=bytes, overflow=overflow)
 
+    def lock(
+        self,
+        key: Name,
+        token: Name | None = None,
+        *,
+        ttl: float,
+        extend: bool = False,
+        wait: float | None = 0,
+    ) -> Lock:
+        """A lock: a key that holds the token of its owner for a time. Nothing is taken yet; ``async with`` takes it.
+
+        Args:
+            key: The key.
+            token: Who the owner is; without one, nobody else has the same.
+            ttl: Seconds after which it ends unless it is extended.
+            extend: Whether it extends itself, every third of ``ttl``, while it is held and this object exists.
+            wait: For ``async with``: seconds for which it is tried again while somebody else has it; ``None`` for ever.
+        """
+        return Lock(self._drivers, self._native, key, token, ttl, extend, wait)
+
+    def scan_iter(
+        self,
+        match: Name | None = None,
+        *,
+        count: int | None = None,
+        type: str | None = None,
+        master: bool = False,
+        restart: bool = False,
+    ) -> Scan[TextT]:
+        """The keys, as a stream, from a healthy replica, or from the master where there is none.
+
+        Args:
+            match: Only keys that match this pattern.
+            count: How much work the server does in one step; 10 if it is not given.
+            type: Only keys of this type, such as ``"hash"``.
+            master: Whether to ask the master instead of a replica.
+            restart: When the node changes, begin again on another one and give nothing twice, at the cost of remembering
+                every key; otherwise the scan then fails with ``Disconnected``.
+        """
+        return self._scan("keys", None, match, count, type, master, restart)
+
+    def hscan_iter(
+        self,
+        key: Name,
+        match: Name | None = None,
+        *,
+        count: int | None = None,
+        master: bool = False,
+        restart: bool = False,
+    ) -> Scan[tuple[TextT, TextT]]:
+        """The fields of a hash with their values; see :meth:`scan_iter`."""
+        return self._scan("hash", key, match, count, None, master, restart)
+
+    def sscan_iter(
+        self,
+        key: Name,
+        match: Name | None = None,
+        *,
+        count: int | None = None,
+        master: bool = False,
+        restart: bool = False,
+    ) -> Scan[TextT]:
+        """The members of a set; see :meth:`scan_iter`."""
+        return self._scan("set", key, match, count, None, master, restart)
+
+    def zscan_iter(
+        self,
+        key: Name,
+        match: Name | None = None,
+        *,
+        count: int | None = None,
+        master: bool = False,
+        restart: bool = False,
+    ) -> Scan[tuple[TextT, float]]:
+        """The members of a sorted set with their scores; see :meth:`scan_iter`."""
+        return self._scan("sorted_set", key, match, count, None, master, restart)
+
+    def _scan(
+        self,
+        what: str,
+        key: Name | None,
+        match: Name | None,
+        count: int | None,
+        type: str | None,
+        master: bool,
+        restart: bool,
+    ) -> Scan[Any]:
+        options = scan_options(match, count, type, master, restart)
+        return Scan(self._drivers, _native.Scan(self._native, what, key, options, self._decode))
+
+    def node(self, address: str) -> NodeClient:
+        """One of the nodes that :meth:`nodes` reports, to be asked itself whatever its role is.
+
+        Args:
+            address: As ``host:port``.
+
+        Raises:
+            UsageError: No sentinel reports such a node.
+        """
+        return NodeClient(self._drivers, self._native, address, False, self._decode)
+
+    def sentinel(self, address: str) -> NodeClient:
+        """One of the sentinels of :meth:`status`, to be asked itself; see :meth:`node`."""
+        return NodeClient(self._drivers, self._native, address, True, self._decode)
+
     def status(self) -> dict[str, Any]:
         """What the client knows about itself and its servers. Never waits."""
         return self._native.status()
@@ -131,6 +298,20 @@ class Client(Commands[TextT]):
             timeout: Seconds; 0 looks only, ``None`` waits for ever.
         """
         return await self._events.next(timeout)
+
+    async def drain(self, timeout: float | None = None) -> None:
+        """End in order: new commands fail with ``Closed``, those that were accepted are finished, then the client is closed.
+
+        Args:
+            timeout: Seconds; ``None`` waits as long as the commands' own deadlines last.
+
+        Raises:
+            NetworkTimeoutError: Something was still under way at the end of the time; it ended with the close.
+        """
+        try:
+            await self._drivers.current().drain(timeout)
+        finally:
+            self._close()
 
     async def close(self) -> None:
         """Close the client. Whoever waits wakes up with the error ``Closed``. May be called again."""

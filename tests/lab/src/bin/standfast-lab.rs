@@ -16,7 +16,7 @@ use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM},
     iterator::Signals,
 };
-use standfast_lab::{Fault, Lab, LabOptions, Publisher, Side, Value, clean_up, now_us};
+use standfast_lab::{Fault, Lab, LabOptions, Publisher, Side, TlsOptions, Value, clean_up, now_us};
 
 const HELP: &str = "standfast-lab: starts Redis servers and Sentinels on loopback and breaks them, for tests.
 It takes no arguments: it reads a JSON object a line and answers each with one. Its requests are listed in the README of the crate standfast-lab;
@@ -151,6 +151,7 @@ struct StartRequest {
     master_name: Option<String>,
     password: Option<String>,
     sentinel_password: Option<String>,
+    tls: Option<TlsRequest>,
     #[serde(default)]
     proxied: bool,
     #[serde(default)]
@@ -171,6 +172,30 @@ struct FaultRequest {
     fault: Fault,
 }
 
+/// What is left out is as in `TlsOptions::default()`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TlsRequest {
+    data: Option<bool>,
+    sentinel: Option<bool>,
+    #[serde(default)]
+    mutual: bool,
+    names: Option<Vec<String>>,
+}
+
+impl TlsRequest {
+    fn options(self) -> TlsOptions {
+        let usual = TlsOptions::default();
+        TlsOptions {
+            data: self.data.unwrap_or(usual.data),
+            sentinel: self.sentinel.unwrap_or(usual.sentinel),
+            mutual: self.mutual,
+            names: self.names.unwrap_or(usual.names),
+            versions: usual.versions,
+        }
+    }
+}
+
 impl StartRequest {
     fn options(self) -> LabOptions {
         let usual = LabOptions::default();
@@ -183,6 +208,7 @@ impl StartRequest {
             master_name: self.master_name.unwrap_or(usual.master_name),
             password: self.password,
             sentinel_password: self.sentinel_password,
+            tls: self.tls.map(TlsRequest::options),
             proxied: self.proxied,
             more_masters: self.more_masters,
             server_args: self.server_args,

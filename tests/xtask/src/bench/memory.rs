@@ -50,7 +50,7 @@ pub(super) fn run(repo: &Repo, args: &BenchArgs) -> Result<ExitCode> {
     let clients = clients::all(repo, &languages, args.peers)?;
     let server = Server::start()?;
     let mut text = format!(
-        "RSS in KiB: median (least … most) of {} processes each, after a second of calls, one at a time. *Over an empty process*: one of the same \
+        "RSS in KiB: median (least … most) of {} processes each, after 300 ms of calls, one at a time. *Over an empty process*: one of the same \
          kind without a client; *over what is loaded*: the same process before it made its client. Everything is a release build.\n\n\
          | | client | over an empty process | over what is loaded | threads more |\n|---|---|---|---|---|\n",
         repeats(args)
@@ -102,7 +102,7 @@ pub(super) fn run(repo: &Repo, args: &BenchArgs) -> Result<ExitCode> {
 }
 
 fn repeats(args: &BenchArgs) -> usize {
-    if args.quick { 1 } else { 5 }
+    if args.quick { 1 } else { 3 }
 }
 
 struct Footprint {
@@ -119,7 +119,7 @@ fn one(repo: &Repo, client: &Client, url: &str, args: &BenchArgs) -> Result<Foot
     let mut program = Program::start(repo, client, Cores::Free)?;
     let (loaded, threads) = (program.status("VmRSS")?, program.status("Threads")?);
     program.connect(url)?;
-    program.ask(&format!("calls 1 {}", if args.quick { 100 } else { 1000 }), PATIENCE)?;
+    program.ask(&format!("calls 1 {}", if args.quick { 100 } else { 300 }), PATIENCE)?;
     let rss = program.status("VmRSS")?;
     Ok(Footprint {
         over_empty: rss - empty.unwrap_or(loaded),

@@ -52,6 +52,9 @@ pub(crate) struct BenchArgs {
     /// All but failover: how many interleaved rounds; 15, or 3 with `--quick`.
     #[arg(long)]
     pairs: Option<usize>,
+    /// latency, throughput: how many milliseconds one measurement lasts.
+    #[arg(long, default_value_t = 200)]
+    ms: u64,
     /// All but failover: so short that the numbers say nothing, to see whether everything works.
     #[arg(long)]
     quick: bool,
@@ -112,6 +115,9 @@ fn finish(repo: &Repo, args: &BenchArgs, against: &str, text: &str, rows: &[impl
         }
         if let Some(pairs) = args.pairs {
             command += &format!(" --pairs {pairs}");
+        }
+        if ["latency", "throughput"].contains(&&*args.name) {
+            command += &format!(" --ms {}", args.ms);
         }
         let against = format!("{against}{}", peers::versions(repo, args.peers));
         let section = Section { command, commit: results::commit(repo), against: Some(against), body: text.to_owned() };

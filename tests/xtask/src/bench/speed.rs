@@ -115,6 +115,6 @@ impl BenchArgs {
     /// How much one benchmark of speed measures.
     pub(super) fn amount(&self) -> rounds::Amount {
         let pairs = self.pairs.unwrap_or(if self.quick { 3 } else { 15 });
-        rounds::Amount { pairs, length: Duration::from_millis(if self.quick { 50 } else { 200 }) }
+        rounds::Amount { pairs, length: Duration::from_millis(if self.quick { 50 } else { self.ms }) }
     }
 }
