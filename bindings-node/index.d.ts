@@ -223,6 +223,12 @@ export interface SubscribeOptions<Buffers extends boolean = boolean> {
   bytes?: number;
   /** What a full queue does. */
   overflow?: Overflow;
+  /** Time without a message after which the link has to prove that it lives. Milliseconds, or text such as '5s'. */
+  maxSilence?: number | string;
+  /** Time between messages of our own that prove the way from publishing to receiving. The user needs the right to publish. */
+  pulseInterval?: number | string;
+  /** 2 listens to a replica, too, which may fill what a crash of the master would swallow. Default: 1. */
+  redundancy?: number;
   /** Channel, pattern and payload are Buffers. */
   buffers?: Buffers;
 }
@@ -551,6 +557,9 @@ export class Client {
   subscribe(channels: Argument | readonly Argument[], options?: SubscribeOptions<false>): Subscription;
   psubscribe(patterns: Argument | readonly Argument[], options: SubscribeOptions & { buffers: true }): Subscription<Buffer>;
   psubscribe(patterns: Argument | readonly Argument[], options?: SubscribeOptions<false>): Subscription;
+  /** Sharded channels: what is published there with SPUBLISH (servers from 7.0). */
+  ssubscribe(channels: Argument | readonly Argument[], options: SubscribeOptions & { buffers: true }): Subscription<Buffer>;
+  ssubscribe(channels: Argument | readonly Argument[], options?: SubscribeOptions<false>): Subscription;
   /** A lock. Nothing is taken yet. */
   lock(key: Argument, options: LockOptions): Lock;
   /** The keys, as a stream, from a healthy replica, or from the master where there is none. */

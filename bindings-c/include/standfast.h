@@ -738,8 +738,19 @@ standfast_status standfast_channels_add_pattern(standfast_channels *channels,
                                                 size_t length);
 
 /**
- * Set how the subscription queues, instead of what the client's options say: "subscription_items", "subscription_bytes",
- * "overflow".
+ * Add a sharded channel: what is published there with SPUBLISH (servers from 7.0).
+ *
+ * @param length  Bytes, or STANDFAST_TERMINATED.
+ *
+ * Threads: any. Never blocks.
+ */
+standfast_status standfast_channels_add_sharded(standfast_channels *channels,
+                                                const void *channel,
+                                                size_t length);
+
+/**
+ * Set an option of the subscription, instead of what the client's options say: "subscription_items", "subscription_bytes",
+ * "overflow", "max_silence", "pulse_interval", "redundancy".
  *
  * @return STANDFAST_OK, STANDFAST_ERR_UNKNOWN_OPTION, STANDFAST_ERR_INVALID_OPTION.
  *

@@ -85,11 +85,15 @@ class Client {
   }
 
   subscribe(channels, options) {
-    return new Subscription(this.#session, channels, false, options);
+    return new Subscription(this.#session, channels, 'channel', options);
   }
 
   psubscribe(patterns, options) {
-    return new Subscription(this.#session, patterns, true, options);
+    return new Subscription(this.#session, patterns, 'pattern', options);
+  }
+
+  ssubscribe(channels, options) {
+    return new Subscription(this.#session, channels, 'sharded channel', options);
   }
 
   /** What happens to this client, from the oldest event that it remembers. Waiting for it does not keep the process alive. */

@@ -221,8 +221,8 @@ class Session {
     this.#alive.release(live);
   }
 
-  subscribe(names, patterns, options, buffers) {
-    return this.#native.subscribe(names, patterns, options, buffers);
+  subscribe(names, kind, options, buffers) {
+    return this.#native.subscribe(names, kind, options, buffers);
   }
 
   events() {
@@ -254,7 +254,14 @@ class Session {
       this.#drain = resolve;
       if (this.#pending === 0) resolve();
     }).then(() => this.#native.stop());
+    if (!this.#watched) this.#finish();
     return this.#drained;
+  }
+
+  /** Without libuv nobody may be left who would tell that the last answers are there. */
+  #finish() {
+    this.wake();
+    if (this.#pending > 0) setTimeout(() => this.#finish(), 1);
   }
 
   reference(referenced) {

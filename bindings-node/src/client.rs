@@ -296,18 +296,18 @@ impl NativeClient {
         })
     }
 
-    /// Subscribe to channels, or to patterns.
+    /// Subscribe to channels, to patterns or to sharded channels, as `kind` says.
     #[napi(catch_unwind)]
     pub fn subscribe(
         &self,
         env: &Env,
         names: Vec<Either<String, BufferSlice<'_>>>,
-        patterns: bool,
+        kind: String,
         options: Object<'_>,
         buffers: bool,
     ) -> napi::Result<NativeSubscription> {
         guard(env, &self.makers, || {
-            let channels = channels(&names, patterns, &options)?;
+            let channels = channels(&names, &kind, &options)?;
             let subscription = self.client.subscribe(channels)?;
             ring(subscription.bell(), &self.wake);
             let bytes = if buffers { Bytes::Buffers } else { Bytes::Text };

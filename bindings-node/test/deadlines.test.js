@@ -95,6 +95,13 @@ describe('a command ends at its deadline', () => {
     await ends(await background(t, `redis://${node}`), 'discovering');
   });
 
+  test('when the handshake of TLS hangs', async (t) => {
+    const { address, sockets } = await stalling(t);
+    const client = await background(t, `rediss://${address}`);
+    await until('it is connected', () => sockets.size > 0);
+    await ends(client, 'discovering');
+  });
+
   test('when AUTH hangs', async (t) => {
     const { address, sockets } = await stalling(t);
     const client = await background(t, `redis://user:secret@${address}`);

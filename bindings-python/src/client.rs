@@ -108,6 +108,7 @@ impl Client {
         py: Python<'_>,
         channels: &Bound<'_, PyTuple>,
         patterns: &Bound<'_, PyTuple>,
+        sharded: &Bound<'_, PyTuple>,
         options: &Bound<'_, PyDict>,
         decode: bool,
     ) -> PyResult<Subscription> {
@@ -115,6 +116,9 @@ impl Client {
             let mut wanted = Channels::new(names(channels, "channel")?);
             for pattern in names(patterns, "pattern")? {
                 wanted = wanted.pattern(pattern);
+            }
+            for channel in names(sharded, "sharded channel")? {
+                wanted = wanted.sharded_channel(channel);
             }
             for (name, value) in options {
                 let name: String = name.extract()?;

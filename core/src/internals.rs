@@ -81,6 +81,7 @@ impl Link {
         Ok(self.0.next()?.map(|incoming| match incoming {
             Incoming::Replies { token, values } => (Some(token), values),
             Incoming::Push(value) => (None, vec![value]),
+            Incoming::Refused { token, .. } => (Some(token), Vec::new()),
         }))
     }
 }

@@ -146,6 +146,10 @@ namespace Standfast
         public Subscription PSubscribe(params string[] patterns) =>
             Subscribe(new SubscriptionOptions { Patterns = patterns });
 
+        /// <summary>Subscribe to sharded channels: what is published there with SPUBLISH (servers from 7.0).</summary>
+        public Subscription SSubscribe(params string[] channels) =>
+            Subscribe(new SubscriptionOptions { Sharded = channels });
+
         /// <summary>Subscribe to channels and patterns, with options.</summary>
         public Subscription Subscribe(SubscriptionOptions options, params string[] channels)
         {

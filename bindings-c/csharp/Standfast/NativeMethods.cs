@@ -218,6 +218,9 @@ namespace Standfast
         internal static extern int standfast_channels_add_pattern(ChannelsHandle channels, byte[] pattern, UIntPtr length);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_channels_add_sharded(ChannelsHandle channels, byte[] channel, UIntPtr length);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int standfast_channels_set(ChannelsHandle channels, byte[] name, byte[] value);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]

@@ -34,6 +34,33 @@ internal static class SubscriptionTests
         }
     }
 
+    public static void ShardedChannelsAndEveryOption(Lab lab)
+    {
+        using (var client = Client.Connect(lab.Url))
+        {
+            var options = new SubscriptionOptions { Sharded = new[] { "cs:sharded" } };
+            options["max_silence"] = TimeSpan.FromMilliseconds(250);
+            options["pulse_interval"] = TimeSpan.FromMilliseconds(50);
+            options["redundancy"] = 2;
+            options["overflow"] = "drop_newest";
+            options["subscription_items"] = 10;
+            using (var subscription = client.Subscribe(options))
+            using (var plain = client.SSubscribe("cs:sharded"))
+            {
+                subscription.Ready(Check.Patience);
+                plain.Ready(Check.Patience);
+                client.Execute("SPUBLISH", "cs:sharded", "x");
+                foreach (var each in new[] { subscription, plain })
+                {
+                    Check.Equal("x", ((Message)each.Next(Check.Patience)).Text);
+                }
+            }
+            var three = new SubscriptionOptions();
+            three["redundancy"] = 3;
+            Check.Throws(ErrorCode.InvalidOption, () => client.Subscribe(three, "cs:x"));
+        }
+    }
+
     public static void PatternsAndBytes(Lab lab)
     {
         using (var client = Client.Connect(lab.Url))

@@ -103,9 +103,9 @@ def chosen(what: str, value: Any, words: tuple[str, ...]) -> str:
     raise ValueError(f"{what} is one of {', '.join(words)}")
 
 
-def subscription_options(items: int | None, bytes_: int | None, overflow: str | None) -> dict[str, Any]:
+def subscription_options(items: int | None, bytes_: int | None, **others: Any) -> dict[str, Any]:
     """The options of a subscription that were given, under the names that the core knows them by."""
-    options = {"subscription_items": items, "subscription_bytes": bytes_, "overflow": overflow}
+    options = {"subscription_items": items, "subscription_bytes": bytes_, **others}
     return {name: value for name, value in options.items() if value is not None}
 
 

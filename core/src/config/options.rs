@@ -547,6 +547,9 @@ options! {
     subscription_items: u64 = 10_000, "10000", (1, 100_000_000), "Items that a subscription's queue holds.", subscription;
     subscription_bytes: u64 = 16 << 20, "16777216", (1024, 1 << 40), "Bytes that a subscription's queue holds.", subscription;
     overflow: OverflowPolicy = OverflowPolicy::DropOldest, "drop_oldest", (), "What a full subscription queue does.", subscription;
+    max_silence: Option<Duration> = None, "off", (ms(10), DAY), "A subscription without a message for so long has its link checked, and made anew if it does not prove that it lives; `off` for never.", subscription;
+    pulse_interval: Option<Duration> = None, "off", (ms(10), DAY), "How often a message of our own proves that the subscription works from publishing to receiving; `off` for never.", subscription;
+    redundancy: u64 = 1, "1", (1, 2), "How many nodes a subscription listens to: 2 for a replica, too.", subscription;
     eager_switch: bool = true, "on", (), "Switch when the selected replica says that it is the master, before the sentinels confirm.";
     fence: bool = true, "on", (), "Hold commands during a planned failover.";
     fence_timeout: Duration = secs(3), "3s", (ms(1), DAY), "The longest time that commands are held.";
@@ -615,28 +618,13 @@ const ADDRESS: [OptionSpec; 6] = [
 ];
 
 /// The options of later versions. Whoever builds one moves its line.
-const RESERVED: [OptionSpec; 6] = {
-    use OptionKind::{Choice, Count, Duration, Text};
-    use OptionScope::{Call, Client, Subscription};
+const RESERVED: [OptionSpec; 3] = {
+    use OptionKind::{Choice, Duration, Text};
+    use OptionScope::{Call, Client};
     [
         reserved("client_info", Text, "", Client, "The library's name and version that servers show in CLIENT LIST."),
         reserved("retry_backoff_first", Duration, "0s", Client, "Back-off before the first retry."),
         reserved("read_from", Choice(&["master", "replica", "any"]), "master", Call, "Which nodes reads may go to."),
-        reserved(
-            "max_silence",
-            Duration,
-            "off",
-            Subscription,
-            "A subscription that is silent for so long is made anew.",
-        ),
-        reserved(
-            "pulse_interval",
-            Duration,
-            "off",
-            Subscription,
-            "How often a message of our own proves that a subscription works.",
-        ),
-        reserved("redundancy", Count, "1", Subscription, "How many nodes a subscription listens to."),
     ]
 };
 
@@ -736,18 +724,30 @@ mod tests {
 
     #[test]
     fn what_is_reserved_is_refused_and_never_ignored() {
-        for (spec, value) in RESERVED.iter().zip(["mine", "1s", "replica", "2", "30s", "10s", "2"]) {
+        for (spec, value) in RESERVED.iter().zip(["mine", "1s", "replica", "2"]) {
             let error = Options::default().set(spec.name, OptionValue::from(value)).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidOption);
             assert!(error.message().contains("is not supported by this version"), "{error}");
         }
-        let error = Options::default().set("max_silence", OptionValue::Duration(secs(5))).unwrap_err();
-        assert!(error.message().contains("only `off`"), "{error}");
-        Options::default().set("max_silence", OptionValue::Bool(false)).unwrap();
-        Options::default().set("redundancy", OptionValue::Int(1)).unwrap();
+        let error = Options::default().set("retry_backoff_first", OptionValue::Duration(secs(5))).unwrap_err();
+        assert!(error.message().contains("only `0s`"), "{error}");
         Options::default().set("retry_backoff_first", OptionValue::Duration(ms(0))).unwrap();
         let error = Options::default().set("tls", OptionValue::from("maybe")).unwrap_err();
         assert!(error.message().contains("takes one of: none data sentinel both"), "{error}");
+    }
+
+    #[test]
+    fn a_length_of_time_may_be_off() {
+        let mut options = Options::default();
+        options.set("max_silence", OptionValue::Duration(secs(5))).unwrap();
+        options.set("pulse_interval", OptionValue::from("250ms")).unwrap();
+        assert_eq!((options.max_silence, options.pulse_interval), (Some(secs(5)), Some(ms(250))));
+        options.set("max_silence", OptionValue::Bool(false)).unwrap();
+        options.set("pulse_interval", OptionValue::from("off")).unwrap();
+        assert_eq!((options.max_silence, options.pulse_interval), (None, None));
+        let error = options.set("max_silence", OptionValue::Int(0)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidOption);
+        assert_eq!(options.set("redundancy", OptionValue::Int(3)).unwrap_err().kind(), ErrorKind::InvalidOption);
     }
 
     #[test]

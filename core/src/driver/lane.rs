@@ -210,7 +210,7 @@ impl<J> Lane<J> {
             let Some(link) = &mut self.link else { return Ok(false) };
             match link.engine.next()? {
                 None => return Ok(false),
-                Some(Incoming::Push(_)) => {}
+                Some(Incoming::Push(_) | Incoming::Refused { .. }) => {}
                 Some(Incoming::Replies { token: PROBE, values }) => {
                     link.probing = false;
                     let role = handshake::role_answer(link.engine.protocol(), &values);

@@ -73,7 +73,7 @@ async fn exchange(stream: &tokio::net::TcpStream, engine: &mut Engine) -> Result
         }
         match engine.next()? {
             Some(Incoming::Replies { values, .. }) => return Ok(values),
-            Some(Incoming::Push(_)) => continue,
+            Some(Incoming::Push(_) | Incoming::Refused { .. }) => continue,
             None => {}
         }
         let ready = if engine.has_output() { stream.writable().await } else { stream.readable().await };

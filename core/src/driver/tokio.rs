@@ -515,7 +515,7 @@ impl Link {
             self.write()?;
             match self.engine.next()? {
                 Some(Incoming::Replies { values, .. }) => return Ok(values),
-                Some(Incoming::Push(_)) => continue,
+                Some(Incoming::Push(_) | Incoming::Refused { .. }) => continue,
                 None => {}
             }
             if !self.engine.has_output() {

@@ -397,7 +397,7 @@ impl WaitingLink {
         loop {
             match self.engine.next() {
                 Ok(Some(Incoming::Replies { values, .. })) => return Ok(Ok(values)),
-                Ok(Some(Incoming::Push(_))) => continue,
+                Ok(Some(Incoming::Push(_) | Incoming::Refused { .. })) => continue,
                 Ok(None) => {}
                 Err(error) => return Ok(Err(error)),
             }

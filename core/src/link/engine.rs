@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use redis::{PushKind, Value};
 
 use super::handshake::Protocol;
+use super::published::{self, Published};
 use super::resp::{Bounds, Parser, push_kind, text};
 use super::tls::TlsStage;
 use crate::command::outcome::Partial;
@@ -22,6 +23,8 @@ pub(crate) enum Incoming {
     Replies { token: u64, values: Vec<Value> },
     /// A push: a message, a confirmation, something out of band.
     Push(Value),
+    /// The server does not do what [`Engine::subscribe`] asked for.
+    Refused { token: u64, why: String },
 }
 
 /// A request that was not answered when the link ended.
@@ -62,6 +65,9 @@ struct Owed {
     start: u64,
     /// How many bytes it has.
     length: usize,
+    /// It is answered by pushes, one for each channel: none of the replies belongs to it, and the only thing that may be said
+    /// instead is an error.
+    by_pushes: bool,
 }
 
 impl Owed {
@@ -119,8 +125,19 @@ impl Engine {
                 form,
                 start,
                 length: request.len(),
+                by_pushes: false,
             });
         }
+        self.output.extend_from_slice(request);
+    }
+
+    /// Queue a request that begins or ends subscriptions: it is answered by one push for each of its `channels`, or refused
+    /// as a whole.
+    pub(crate) fn subscribe(&mut self, token: u64, request: &[u8], channels: usize) {
+        self.subscribes = true;
+        let start = self.origin + self.output.len() as u64;
+        let (values, form, length) = (Vec::new(), Form::One(Shape::Same), request.len());
+        self.owed.push_back(Owed { token, left: channels, values, form, start, length, by_pushes: true });
         self.output.extend_from_slice(request);
     }
 
@@ -199,9 +216,9 @@ impl Engine {
             let value = match value {
                 // What came before a failure of TLS is as good as ever.
                 None => return self.tls.as_ref().and_then(|tls| tls.failure()).map_or(Ok(None), Err),
-                Some(push @ Value::Push { .. }) => return Ok(Some(Incoming::Push(push))),
+                Some(push @ Value::Push { .. }) => return Ok(Some(self.pushed(push))),
                 Some(value) if self.protocol == Protocol::Resp2 => match self.natural(value) {
-                    push @ Value::Push { .. } => return Ok(Some(Incoming::Push(push))),
+                    push @ Value::Push { .. } => return Ok(Some(self.pushed(push))),
                     value => value,
                 },
                 Some(value) => value,
@@ -209,6 +226,12 @@ impl Engine {
             let Some(owed) = self.owed.front_mut() else {
                 return Err(unexpected(&value));
             };
+            if owed.by_pushes {
+                let why = refusal(&value)?;
+                let token = owed.token;
+                self.owed.pop_front();
+                return Ok(Some(Incoming::Refused { token, why }));
+            }
             owed.values.push(value);
             owed.left -= 1;
             if owed.left == 0
@@ -217,6 +240,34 @@ impl Engine {
                 return Ok(Some(Incoming::Replies { token, values }));
             }
         }
+    }
+
+    /// A confirmation answers the oldest request; servers answer in order.
+    fn pushed(&mut self, push: Value) -> Incoming {
+        if let (Value::Push { kind, .. }, Some(owed)) = (&push, self.owed.front_mut())
+            && owed.by_pushes
+            && is_confirmation(kind)
+        {
+            owed.left -= 1;
+            if owed.left == 0 {
+                self.owed.pop_front();
+            }
+        }
+        Incoming::Push(push)
+    }
+
+    /// The published message at the front of the input, if a whole one stands there: the way past [`Engine::next`] that makes
+    /// no values.
+    pub(crate) fn message(&mut self) -> Option<Published<'_>> {
+        if !self.parser.is_between_replies() {
+            return None;
+        }
+        let head = if self.protocol == Protocol::Resp3 { b'>' } else { b'*' };
+        let input = &self.input[self.parsed..];
+        let found = published::find(input, head).filter(|_| self.protocol == Protocol::Resp3 || self.subscribes)?;
+        let at = self.parsed;
+        self.parsed += found.length;
+        Some(found.within(&self.input[at..]))
     }
 
     /// What RESP3 would have said: RESP2 has no pushes, maps, sets and doubles.
@@ -261,12 +312,28 @@ fn is_push(head: &str) -> bool {
     !matches!(push_kind(head), PushKind::Other(_) | PushKind::Invalidate)
 }
 
+fn is_confirmation(kind: &PushKind) -> bool {
+    use PushKind::{PSubscribe, PUnsubscribe, SSubscribe, SUnsubscribe, Subscribe, Unsubscribe};
+    matches!(kind, Subscribe | PSubscribe | SSubscribe | Unsubscribe | PUnsubscribe | SUnsubscribe)
+}
+
+/// What a server says instead of confirming a subscription.
+fn refusal(value: &Value) -> Result<String> {
+    match value {
+        Value::ServerError(error) => {
+            let text = format!("{} {}", error.code(), error.details().unwrap_or_default());
+            Ok(text.trim_end().to_owned())
+        }
+        _ => Err(Error::new(ErrorKind::Protocol, "the server answered a subscription with a reply")),
+    }
+}
+
 /// A reply that nobody asked for: servers say so why they do not want us, before any question.
 fn unexpected(value: &Value) -> Error {
     match value {
         Value::ServerError(error) => {
             let kind = match error.code() {
-                // A subscription is answered by pushes, its refusal is not.
+                // A sentinel's subscription is answered by pushes, its refusal is not.
                 "NOPERM" => ErrorKind::NoPermission,
                 _ => ErrorKind::ConnectFailed,
             };
@@ -282,6 +349,35 @@ mod tests {
 
     fn engine() -> Engine {
         Engine::new(Bounds { bytes: 1 << 20, depth: 8 })
+    }
+
+    #[test]
+    fn a_refused_subscription_takes_no_reply_of_others() {
+        let mut engine = engine();
+        engine.subscribe(1, b"S", 2);
+        engine.subscribe(2, b"T", 1);
+        engine.push(3, b"INFO", 1);
+        engine.feed(b">3\r\n+subscribe\r\n+a\r\n:1\r\n>3\r\n+subscribe\r\n+b\r\n:2\r\n-NOPERM no\r\n+info\r\n");
+        assert!(matches!(engine.next(), Ok(Some(Incoming::Push(_)))));
+        assert!(matches!(engine.next(), Ok(Some(Incoming::Push(_)))));
+        let refused = engine.next().unwrap();
+        assert!(matches!(&refused, Some(Incoming::Refused { token: 2, why }) if why == "NOPERM no"), "{refused:?}");
+        assert!(matches!(engine.next(), Ok(Some(Incoming::Replies { token: 3, .. }))));
+    }
+
+    #[test]
+    fn messages_are_read_without_values_and_in_their_place() {
+        let mut engine = engine();
+        engine.push(1, b"PING", 1);
+        engine.feed(b">3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$2\r\nxy\r\n+PONG\r\n>3\r\n$7\r\nmess");
+        let message = engine.message().unwrap();
+        assert_eq!((message.name, message.channel, message.payload), (&b"c"[..], &b"c"[..], &b"xy"[..]));
+        assert!(engine.message().is_none());
+        assert!(matches!(engine.next(), Ok(Some(Incoming::Replies { .. }))));
+        // In the middle of a value nothing is a message.
+        assert!(engine.message().is_none() && engine.next().unwrap().is_none() && engine.message().is_none());
+        engine.feed(b"age\r\n$1\r\nc\r\n$0\r\n\r\n");
+        assert!(matches!(engine.next(), Ok(Some(Incoming::Push(_)))));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub(crate) mod engine;
 pub(crate) mod handshake;
+pub(crate) mod published;
 pub(crate) mod resolve;
 pub(crate) mod resp;
 #[cfg(test)]

@@ -55,6 +55,11 @@ impl Parser {
         Parser { bounds, stack: Vec::new(), seen: 0 }
     }
 
+    /// Whether no reply has arrived in part.
+    pub(crate) fn is_between_replies(&self) -> bool {
+        self.stack.is_empty()
+    }
+
     /// Consume as much of `input` as can be understood. Gives the number of consumed bytes and, when it is complete, one
     /// reply; call again with the rest for the next one.
     pub(crate) fn parse(&mut self, input: &[u8]) -> Result<(usize, Option<Value>)> {

@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::engine::{Engine, Incoming};
 use super::handshake::{Handshake, Hello, Hop, Protocol};
+use super::published::Published;
 use super::resolve::resolve;
 use super::resp::Bounds;
 use super::socket;
@@ -19,6 +20,9 @@ use crate::command::Request;
 use crate::command::outcome::Partial;
 use crate::config::{Config, Credentials, HostPort, Options};
 use crate::error::{Cause, Error, ErrorKind, Result, Step};
+
+/// How much is read at once at the most.
+const MOST_AT_ONCE: usize = 128 << 10;
 
 /// A link of the supervisor.
 #[derive(Debug)]
@@ -44,6 +48,14 @@ pub(crate) struct Greeting<'a> {
     pub(crate) first: Option<SocketAddr>,
 }
 
+/// What is said right behind HELLO, before its answer is known: subscriptions, with the number of channels of each, and one
+/// question behind them. Whoever cannot be greeted with HELLO is not greeted at all then.
+#[derive(Debug, Default)]
+pub(crate) struct Behind {
+    pub(crate) subscriptions: Vec<(Vec<u8>, usize)>,
+    pub(crate) question: Vec<u8>,
+}
+
 impl Talk {
     /// Resolve, connect and greet. The error says how far it came.
     pub(crate) async fn open(
@@ -51,8 +63,18 @@ impl Talk {
         config: &Config,
         greeting: Greeting<'_>,
     ) -> std::result::Result<(Talk, Hello), Cause> {
+        Self::open_with(address, config, greeting, None).await
+    }
+
+    /// The same, and say more in the same breath.
+    pub(crate) async fn open_with(
+        address: &HostPort,
+        config: &Config,
+        greeting: Greeting<'_>,
+        behind: Option<&Behind>,
+    ) -> std::result::Result<(Talk, Hello), Cause> {
         let mut resolved = None;
-        match Self::try_open(address, config, greeting, &mut resolved).await {
+        match Self::try_open(address, config, greeting, behind, &mut resolved).await {
             Ok(open) => Ok(open),
             Err((step, error)) => Err(Cause {
                 address: address.to_string(),
@@ -68,6 +90,7 @@ impl Talk {
         address: &HostPort,
         config: &Config,
         greeting: Greeting<'_>,
+        behind: Option<&Behind>,
         resolved: &mut Option<SocketAddr>,
     ) -> std::result::Result<(Talk, Hello), (Step, Error)> {
         let until = Instant::now() + greeting.within;
@@ -80,7 +103,7 @@ impl Talk {
             // An address where nobody is left must not take the time of those where somebody is.
             let share = until.saturating_duration_since(Instant::now()) / u32::try_from(count - at).unwrap_or(u32::MAX);
             let by = Instant::now() + share;
-            match Self::try_address(address, peer, config, &greeting, by).await {
+            match Self::try_address(address, peer, config, (&greeting, behind), by).await {
                 Ok(open) => {
                     *resolved = Some(peer);
                     return Ok(open);
@@ -103,7 +126,7 @@ impl Talk {
         address: &HostPort,
         peer: SocketAddr,
         config: &Config,
-        greeting: &Greeting<'_>,
+        (greeting, behind): (&Greeting<'_>, Option<&Behind>),
         until: Instant,
     ) -> std::result::Result<(Talk, Hello), (Step, Error)> {
         // Read before connecting: a file that cannot be used is no reason to trouble a server.
@@ -115,7 +138,7 @@ impl Talk {
         if let Some(tls) = tls {
             talk.engine.encrypt(tls);
         }
-        let hello = talk.greet(greeting, &credentials, config, until).await.map_err(|error| {
+        let hello = talk.greet(greeting, behind, &credentials, config, until).await.map_err(|error| {
             let tls = error.kind() == ErrorKind::TlsFailed || talk.engine.is_handshaking();
             (if tls { Step::Tls } else { Step::Auth }, error)
         })?;
@@ -138,6 +161,7 @@ impl Talk {
     async fn greet(
         &mut self,
         greeting: &Greeting<'_>,
+        behind: Option<&Behind>,
         credentials: &Credentials,
         config: &Config,
         until: Instant,
@@ -147,7 +171,14 @@ impl Talk {
         let mut handshake = Handshake::new(hop, config.options.protocol, credentials, greeting.name, db);
         loop {
             let (request, replies) = handshake.request();
-            let values = self.ask(&request, replies, until).await.map_err(|error| match error.kind() {
+            self.engine.push(0, &request, replies);
+            if let Some(Behind { subscriptions, question }) = behind {
+                for (token, (request, channels)) in subscriptions.iter().enumerate() {
+                    self.engine.subscribe(token as u64, request, *channels);
+                }
+                self.engine.push(0, question, 1);
+            }
+            let values = self.replies(until).await.map_err(|error| match error.kind() {
                 ErrorKind::Timeout if self.engine.is_handshaking() => Error::new(
                     ErrorKind::ConnectFailed,
                     "it accepts connections but does not end the TLS handshake (does this port speak TLS?)",
@@ -163,9 +194,15 @@ impl Talk {
                 ErrorKind::Protocol if hop == Hop::Sentinel => Error::new(ErrorKind::NotASentinel, error.message()),
                 _ => error,
             })?;
-            if let Some(hello) = handshake.answer(&values)? {
-                self.engine.speaks(hello.protocol);
-                return Ok(hello);
+            match handshake.answer(&values)? {
+                Some(hello) => {
+                    self.engine.speaks(hello.protocol);
+                    return Ok(hello);
+                }
+                None if behind.is_some() => {
+                    return Err(Error::new(ErrorKind::Protocol, "the server does not know HELLO"));
+                }
+                None => {}
             }
         }
     }
@@ -178,6 +215,10 @@ impl Talk {
     /// Ask, and wait for all replies.
     pub(crate) async fn ask(&mut self, request: &[u8], replies: usize, until: Instant) -> Result<Vec<Value>> {
         self.engine.push(0, request, replies);
+        self.replies(until).await
+    }
+
+    async fn replies(&mut self, until: Instant) -> Result<Vec<Value>> {
         match timeout_at(until, self.exchange()).await {
             Ok(result) => result,
             Err(_) => Err(Error::new(ErrorKind::Timeout, "no answer in time")),
@@ -228,12 +269,39 @@ impl Talk {
         }
     }
 
+    /// Ask for subscriptions, or for their end: one push for each of so many channels answers, or [`Incoming::Refused`].
+    pub(crate) async fn subscribe(&mut self, token: u64, request: &[u8], channels: usize) -> Result<()> {
+        self.engine.subscribe(token, request, channels);
+        self.flush().await
+    }
+
+    /// Wait for bytes. Cancel-safe.
+    pub(crate) async fn receive(&mut self) -> Result<()> {
+        self.fill().await?;
+        // What TLS may have to say now.
+        self.flush().await
+    }
+
+    /// The next message that has arrived, unless something else comes first.
+    pub(crate) fn message(&mut self) -> Option<Published<'_>> {
+        if self.pushes.is_empty() { self.engine.message() } else { None }
+    }
+
+    /// What has arrived next, whatever it is.
+    pub(crate) fn arrived(&mut self) -> Result<Option<Incoming>> {
+        match self.pushes.pop_front() {
+            Some(push) => Ok(Some(Incoming::Push(push))),
+            None => self.engine.next(),
+        }
+    }
+
     async fn exchange(&mut self) -> Result<Vec<Value>> {
         self.flush().await?;
         loop {
             match self.engine.next()? {
                 Some(Incoming::Replies { values, .. }) => return Ok(values),
                 Some(Incoming::Push(push)) => self.pushes.push_back(push),
+                Some(Incoming::Refused { why, .. }) => return Err(Error::new(ErrorKind::SubscribeFailed, why)),
                 None => {
                     self.fill().await?;
                     // What TLS has to say before the next reply is only known now.
@@ -266,6 +334,10 @@ impl Talk {
                 }
                 Ok(count) => {
                     self.engine.feed(&self.buffer[..count]);
+                    if count == self.buffer.len() && count < MOST_AT_ONCE {
+                        // There is more: a subscription that is busy, or a long answer.
+                        self.buffer = vec![0; count * 2].into_boxed_slice();
+                    }
                     return Ok(());
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}

@@ -13,7 +13,7 @@ use crate::command::encode;
 use crate::config::{Config, HostPort};
 use crate::error::{Cause, Error, ErrorKind, Step};
 use crate::link::handshake::{self, Hop};
-use crate::link::talk::{Greeting, Talk};
+use crate::link::talk::{Behind, Greeting, Talk};
 use crate::sentinel::topology::{Input, Proof};
 use crate::shared::Shared;
 
@@ -55,7 +55,7 @@ impl Prober {
 
     async fn open_first(&self, node: &HostPort, first: Option<SocketAddr>) -> Result<(Talk, Role), Cause> {
         let until = Instant::now() + self.config.options.connect_timeout;
-        let (mut talk, role) = self.greet(node, first).await?;
+        let (mut talk, role) = self.greet(node, first, None).await?;
         if let Err(error) = check_loaded(&mut talk, until).await {
             return Err(Cause {
                 address: node.to_string(),
@@ -68,14 +68,24 @@ impl Prober {
         Ok((talk, role))
     }
 
-    async fn greet(&self, node: &HostPort, first: Option<SocketAddr>) -> Result<(Talk, Role), Cause> {
+    /// Connect, and subscribe in the same breath, before the role is known.
+    pub(crate) async fn listen(&self, node: &HostPort, behind: &Behind) -> Result<(Talk, Role), Cause> {
+        self.greet(node, None, Some(behind)).await
+    }
+
+    async fn greet(
+        &self,
+        node: &HostPort,
+        first: Option<SocketAddr>,
+        behind: Option<&Behind>,
+    ) -> Result<(Talk, Role), Cause> {
         let greeting = Greeting {
             door: &self.access.door(Hop::Data),
             name: &self.client_name,
             within: self.config.options.connect_timeout,
             first,
         };
-        let (talk, hello) = Talk::open(node, &self.config, greeting).await?;
+        let (talk, hello) = Talk::open_with(node, &self.config, greeting, behind).await?;
         Ok((talk, hello.role))
     }
 

@@ -310,6 +310,8 @@ impl Watch {
                 }
                 None => return Err(Error::new(ErrorKind::Protocol, "a reply that nobody asked for")),
             },
+            // Nothing here is asked for that way.
+            Incoming::Refused { .. } => {}
             Incoming::Push(push) => {
                 let Value::Push { kind: PushKind::Message, data } = &push else { return Ok(()) };
                 let Some((channel, payload)) = data.first().and_then(text).zip(data.get(1).and_then(text)) else {

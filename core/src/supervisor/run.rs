@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
@@ -21,6 +21,7 @@ use crate::sentinel::watch::Report;
 use crate::sentinel::watches::{Interest, Key, Membership, Watches};
 use crate::shared::{Master, Shared};
 use crate::status::ClientState;
+use crate::subscription::ahead::Ahead;
 use crate::subscription::{self, Interruption};
 use crate::timer::at;
 use crate::tree::Tree;
@@ -58,6 +59,8 @@ struct Supervisor {
     chases: HashMap<HostPort, AbortHandle>,
     control: Option<AbortHandle>,
     subscriber: Option<AbortHandle>,
+    /// Links that listen to nodes that may become the master.
+    ahead: HashMap<HostPort, (AbortHandle, oneshot::Receiver<Ahead>)>,
     master: Option<Arc<Master>>,
     epoch: Option<u64>,
     /// The change of the master that is under way.
@@ -100,6 +103,7 @@ impl Supervisor {
             chases: HashMap::new(),
             control: None,
             subscriber: None,
+            ahead: HashMap::new(),
             master: None,
             epoch: None,
             course: None,
@@ -298,6 +302,10 @@ impl Supervisor {
     }
 
     fn act(&mut self, actions: Vec<Action>) {
+        let new_master = actions.iter().find_map(|action| match action {
+            Action::Switch(switch) => Some(switch.node.clone()),
+            _ => None,
+        });
         for action in actions {
             tracing::debug!(target: "standfast", ?action, "action");
             match action {
@@ -313,6 +321,12 @@ impl Supervisor {
                 Action::Release(node) => {
                     if let Some(chase) = self.chases.remove(&node) {
                         chase.abort();
+                    }
+                    // What it has heard is for the subscriber link, if this node is the new master.
+                    if new_master.as_ref() != Some(&node)
+                        && let Some((listener, _)) = self.ahead.remove(&node)
+                    {
+                        listener.abort();
                     }
                 }
                 Action::FailoverStarted { candidate } => {
@@ -354,6 +368,9 @@ impl Supervisor {
         if self.chases.get(&node).is_some_and(|chase| !chase.is_finished()) {
             return;
         }
+        let (found, ahead) = oneshot::channel();
+        let listen = subscription::ahead::listen(Arc::clone(&self.shared), self.prober.clone(), node.clone(), found);
+        self.ahead.insert(node.clone(), (self.tasks.spawn(listen), ahead));
         let (prober, sender, target) = (self.prober.clone(), self.sender.clone(), node.clone());
         let chase = self.tasks.spawn(async move {
             let input = prober.chase(target).await;
@@ -380,7 +397,9 @@ impl Supervisor {
             let heard = self.shared.heard_until();
             let not_before = not_before.map(|at| SystemTime::now() - self.now().saturating_sub(at));
             let since = [heard, not_before].into_iter().flatten().min().unwrap_or_else(SystemTime::now);
-            self.shared.hub.interrupt(&Interruption { since, reason: "switched", old_master: old.clone() });
+            let interruption = Interruption { since, reason: "switched", old_master: old.clone() };
+            let from = self.shared.gate.load().generation;
+            self.shared.hub.cross(from, generation, &node, &interruption);
             self.shared.locks.shake("the master was replaced");
         }
         self.shared.set_master(Arc::clone(&master));
@@ -437,8 +456,13 @@ impl Supervisor {
     }
 
     fn subscribe(&mut self, master: &Arc<Master>) {
-        let run = subscription::link::run(Arc::clone(&self.shared), self.prober.clone(), Arc::clone(master));
+        // Those that listened to others end with their receivers.
+        let mut ahead = std::mem::take(&mut self.ahead);
+        let ahead = ahead.remove(&master.node).map(|(_, found)| found);
+        let (shared, prober) = (Arc::clone(&self.shared), self.prober.clone());
+        let run = subscription::link::run(Arc::clone(&shared), prober.clone(), Arc::clone(master), ahead);
         self.subscriber = Some(self.tasks.spawn(run));
+        self.tasks.spawn(subscription::second::run(shared, prober, Arc::clone(master)));
     }
 
     /// The change of the master that is under way, from now on at the latest.

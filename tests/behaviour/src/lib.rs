@@ -2,6 +2,7 @@
 //!
 //! Scenarios wait on conditions and events, never for a length of time; whatever takes longer than [`LIMIT`] has hung.
 
+pub mod counting;
 pub mod drivers;
 pub mod load;
 

@@ -1,4 +1,4 @@
-//! R67, B-110: a secret goes through everything that can fail and is told nowhere: `tests/vectors/canary.json`, which every language runs.
+//! R67, B-116: a secret goes through everything that can fail and is told nowhere: `tests/vectors/canary.json`, which every language runs.
 
 use std::fmt::Write;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! R77, B-108: a durable write counts as done when replicas have it. Counted on the final master.
+//! R77, B-114: a durable write counts as done when replicas have it. Counted on the final master.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};

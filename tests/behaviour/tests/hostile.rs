@@ -1,4 +1,4 @@
-//! Issue 8, B-109: peers that are not what they seem: garbage, replies without end, slow drips, lies of sentinels. Whatever they send, the client answers with a
+//! Issue 8, B-115: peers that are not what they seem: garbage, replies without end, slow drips, lies of sentinels. Whatever they send, the client answers with a
 //! typed error in bounded time, needs bounded memory, and does not panic. The parser alone is fuzzed in `fuzz/`.
 
 use std::io::{Read, Write};

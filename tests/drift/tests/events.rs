@@ -84,7 +84,7 @@ const FIELDS: &[(&str, &[Field])] = &[
     (
         "subscription_gap",
         &[
-            ("reason", "text", "`switched`, `link_lost`, `old_master_silent`, …"),
+            ("reason", "text", "`switched`, `link_lost`, `old_master_silent`, `redundancy_lost`"),
             ("since", "time", "the last moment when nothing was missing"),
             ("until", "time", "the moment from which nothing is missing any more"),
             ("old_master", "text, or nothing", "the master before"),

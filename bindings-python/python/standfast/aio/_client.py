@@ -139,21 +139,37 @@ class Client(Commands[TextT]):
         self,
         *channels: Name,
         patterns: Iterable[Name] = (),
+        sharded: Iterable[Name] = (),
         items: int | None = None,
         bytes: int | None = None,
         overflow: str | None = None,
+        max_silence: float | None = None,
+        pulse_interval: float | None = None,
+        redundancy: int | None = None,
     ) -> Subscription[TextT]:
-        """Subscribe to channels and patterns. Returns at once; iterating waits, and so does ``ready()``.
+        """Subscribe to channels, patterns and sharded channels. Returns at once; iterating waits, and so does ``ready()``.
 
         Args:
             *channels: The channels.
             patterns: Patterns of channels, such as ``"news.*"``.
+            sharded: Sharded channels: what is published there with SPUBLISH (servers from 7.0).
             items: How many items the queue holds; the client's ``subscription_items`` if not given.
             bytes: How many bytes the queue holds; the client's ``subscription_bytes`` if not given.
             overflow: What a full queue does: ``drop_oldest``, ``drop_newest`` or ``close``.
+            max_silence: Seconds without a message after which the link has to prove that it lives.
+            pulse_interval: Seconds between messages of our own that prove the way from publishing to receiving. The user
+                needs the right to publish.
+            redundancy: 2 listens to a replica, too, which may fill what a crash of the master would swallow.
         """
-        options = subscription_options(items, bytes, overflow)
-        native = self._native.subscribe(channels, tuple(patterns), options, self._decode)
+        options = subscription_options(
+            items,
+            bytes,
+            overflow=overflow,
+            max_silence=max_silence,
+            pulse_interval=pulse_interval,
+            redundancy=redundancy,
+        )
+        native = self._native.subscribe(channels, tuple(patterns), tuple(sharded), options, self._decode)
         return Subscription(native, self._drivers)
 
     def psubscribe(
@@ -162,9 +178,41 @@ class Client(Commands[TextT]):
         items: int | None = None,
         bytes: int | None = None,
         overflow: str | None = None,
+        max_silence: float | None = None,
+        pulse_interval: float | None = None,
+        redundancy: int | None = None,
     ) -> Subscription[TextT]:
         """Subscribe to patterns only; see :meth:`subscribe`."""
-        return self.subscribe(patterns=patterns, items=items, bytes=bytes, overflow=overflow)
+        return self.subscribe(
+            patterns=patterns,
+            items=items,
+            bytes=bytes,
+            overflow=overflow,
+            max_silence=max_silence,
+            pulse_interval=pulse_interval,
+            redundancy=redundancy,
+        )
+
+    def ssubscribe(
+        self,
+        *channels: Name,
+        items: int | None = None,
+        bytes: int | None = None,
+        overflow: str | None = None,
+        max_silence: float | None = None,
+        pulse_interval: float | None = None,
+        redundancy: int | None = None,
+    ) -> Subscription[TextT]:
+        """Subscribe to sharded channels only; see :meth:`subscribe`."""
+        return self.subscribe(
+            sharded=channels,
+            items=items,
+            bytes=bytes,
+            overflow=overflow,
+            max_silence=max_silence,
+            pulse_interval=pulse_interval,
+            redundancy=redundancy,
+        )
 
     def lock(
         self,
