@@ -11,9 +11,11 @@ use crate::command::{Answer, Replies, Request};
 use crate::config::{Config, ConnectPolicy, ReadFrom};
 use crate::doctor::{self, Finding};
 use crate::driver::waiting;
+use crate::durability;
 use crate::errand;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::event::Event;
+use crate::handover;
 use crate::node::reads;
 use crate::tree::Tree;
 
@@ -93,7 +95,21 @@ impl Blocking<'_> {
                 return Ok(vec![value].into());
             }
         }
-        waiting::execute(shared, request, limit, interrupt)
+        let Some(asked) = durability::asked(shared, request) else {
+            return waiting::execute(shared, request, limit, interrupt);
+        };
+        shared.check_process()?;
+        let subject = Arc::clone(shared);
+        let generation =
+            handover::wait(shared, async move { durability::ready(&subject, asked.0, limit).await }, interrupt)?;
+        let replies = waiting::execute(shared, request, limit, interrupt)?;
+        let subject = Arc::clone(shared);
+        let held = async move { durability::hold(&subject, generation, asked, limit, replies).await };
+        shared.note(handover::wait(shared, held, interrupt).map_err(|error| match error.kind() {
+            // The write was executed before the wait was given up.
+            ErrorKind::Cancelled | ErrorKind::Closed => Error::maybe_executed(Phase::Reply, error.message()),
+            _ => error,
+        }))
     }
 
     /// Publish a message through the master; gives the number of subscribers that it reached there.

@@ -16,9 +16,11 @@ mod counters;
 mod doctor;
 mod drain;
 mod driver;
+mod durability;
 mod errand;
 mod error;
 mod event;
+mod handover;
 mod known;
 mod link;
 mod lock;
@@ -52,6 +54,7 @@ pub use config::{
     SentinelTls, ServerNames, TlsPolicy, UnavailablePolicy, VerifyPolicy,
 };
 pub use doctor::{FINDINGS, Finding, FindingKind, Severity};
+pub use durability::Durability;
 pub use errand::Errand;
 pub use error::{Cause, Error, ErrorKind, Phase, Result, Retry, Step};
 pub use event::{Event, EventKind, Events};

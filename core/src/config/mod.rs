@@ -10,6 +10,7 @@ mod secret;
 mod url;
 
 pub(crate) use options::SYSTEM;
+pub(crate) use options::parse_duration;
 pub use options::{
     ConnectPolicy, IpPreference, MinorityPolicy, OptionKind, OptionScope, OptionSpec, OptionValue, Options,
     OverflowPolicy, ProtocolPolicy, ReadFrom, SentinelTls, TlsPolicy, UnavailablePolicy, VerifyPolicy,
