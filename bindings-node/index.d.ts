@@ -144,14 +144,16 @@ export interface ConnectOptions {
   writeProbeKey?: string;
   /** How long a write probe may take; `off` for as long as a heartbeat. Default: off. Milliseconds, or text such as '5s'. */
   writeProbeTimeout?: number | string;
+  /** Which nodes commands that only read may go to. Default: master. */
+  readFrom?: 'master' | 'replica' | 'prefer_replica' | 'any';
+  /** How long ago a replica that is read from may have heard its master, in whole seconds; `off` for any time. Default: off. Milliseconds, or text such as '5s'. */
+  replicaMaxLag?: number | string;
   /** The name that servers show in CLIENT LIST. Default: standfast:<lang>:<version>. */
   clientName?: string;
   /** The library's name and version that servers show in CLIENT LIST. Reserved: this version takes the default only. */
   clientInfo?: string;
   /** Back-off before the first retry. Default: 0s. Reserved: this version takes the default only. Milliseconds, or text such as '5s'. */
   retryBackoffFirst?: number | string;
-  /** Which nodes reads may go to. Default: master. Reserved: this version takes the default only. */
-  readFrom?: 'master' | 'replica' | 'any';
   /** How many replicas must have a write before it counts as done. Default: none. Reserved: this version takes the default only. */
   durability?: string;
   /** A subscription that is silent for so long is made anew. Default: off. Reserved: this version takes the default only. Milliseconds, or text such as '5s'. */
@@ -171,6 +173,8 @@ export interface CommandOptions<Buffers extends boolean = boolean> {
   /** Strings in the reply become Buffers. Without it, bytes that are not UTF-8 become U+FFFD. */
   buffers?: Buffers;
   signal?: AbortSignal;
+  /** Where it may be executed if it only reads; goes before the client's option. What writes goes to the master. */
+  readFrom?: 'master' | 'replica' | 'prefer_replica' | 'any';
   /**
    * Twice is as good as once: a command whose fate is unknown is sent again, inside its time, instead of failing with
    * `MaybeExecuted`.

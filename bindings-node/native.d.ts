@@ -92,6 +92,9 @@ export function submitLock(
 ): void;
 export function scan(client: NativeClient, words: (string | Uint8Array)[]): NativeScan;
 export function submitScan(client: NativeClient, scan: NativeScan, tag: number): void;
+export function submitRead(
+  client: NativeClient, args: (string | Uint8Array)[], timeout: number | undefined, readFrom: string, tag: number,
+): void;
 export function node(client: NativeClient, address: string, sentinel: boolean): NativeNode;
 export function submitNode(
   client: NativeClient, node: NativeNode, args: (string | Uint8Array)[], timeout: number | undefined, tag: number,

@@ -499,6 +499,23 @@ standfast_status standfast_command(const standfast_client *client,
                                    standfast_reply **reply);
 
 /**
+ * standfast_command() with a route of its own for a command that only reads; it goes before the option "read_from".
+ *
+ * @param read_from  "master", "replica", "prefer_replica" (the master where there is no healthy replica) or "any". A command
+ *                   that may write goes to the master, whatever is said here.
+ * @return As standfast_command(); STANDFAST_ERR_NO_REPLICA when there is no healthy one with "replica".
+ *
+ * Threads: any, concurrently. Blocks up to timeout_ms.
+ */
+standfast_status standfast_command_from(const standfast_client *client,
+                                        const char *read_from,
+                                        size_t argc,
+                                        const char *const *argv,
+                                        const size_t *argvlen,
+                                        int64_t timeout_ms,
+                                        standfast_reply **reply);
+
+/**
  * Publish a message through the master.
  *
  * @param channel_length  Bytes, or STANDFAST_TERMINATED.

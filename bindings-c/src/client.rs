@@ -101,6 +101,34 @@ pub unsafe extern "C" fn standfast_command(
     })
 }
 
+/// standfast_command() with a route of its own for a command that only reads; it goes before the option "read_from".
+///
+/// @param read_from  "master", "replica", "prefer_replica" (the master where there is no healthy replica) or "any". A command
+///                   that may write goes to the master, whatever is said here.
+/// @return As standfast_command(); STANDFAST_ERR_NO_REPLICA when there is no healthy one with "replica".
+///
+/// Threads: any, concurrently. Blocks up to timeout_ms.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn standfast_command_from(
+    client: *const standfast_client,
+    read_from: *const c_char,
+    argc: usize,
+    argv: *const *const c_char,
+    argvlen: *const usize,
+    timeout_ms: i64,
+    reply: *mut *mut standfast_reply,
+) -> standfast_status {
+    boundary::status(|caller| {
+        let out = caller.out(reply, std::ptr::null_mut(), "reply")?;
+        let client = handle::find(client)?;
+        let route = caller.text(read_from, "read_from")?.parse()?;
+        let request = Request::new(caller.arguments(argc, argv, argvlen)?)?.reading_from(route);
+        let value = client.blocking().command(request, boundary::command_timeout(timeout_ms)?, None)?;
+        out.set(reply::insert(value)?);
+        Ok(())
+    })
+}
+
 /// Publish a message through the master.
 ///
 /// @param channel_length  Bytes, or STANDFAST_TERMINATED.

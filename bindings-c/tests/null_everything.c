@@ -240,6 +240,8 @@ static void locks_scans_and_nodes(void) {
     NULL_ARGUMENT(standfast_lock_next(NULL, 0, &reply));
     HARMLESS(-1, standfast_lock_fd(NULL));
     CHECK_OK(standfast_lock_free(NULL));
+    NULL_ARGUMENT(standfast_command_from(NULL, NULL, 1, argv, NULL, 1, NULL));
+    NULL_ARGUMENT(standfast_command_from(NULL, "any", 1, argv, NULL, 1, &reply));
     NULL_ARGUMENT(standfast_scan_open(NULL, 1, argv, NULL, NULL));
     NULL_ARGUMENT(standfast_scan_open(NULL, 1, argv, NULL, &scan));
     NULL_ARGUMENT(standfast_scan_next(NULL, NULL));

@@ -76,6 +76,15 @@ static void scans(const standfast_client *client) {
     CHECK_OK(standfast_scan_free(scan));
 }
 
+static void reads(const standfast_client *client) {
+    const char *get[] = {"GET", "c:scan:1"};
+    standfast_reply *reply;
+    CHECK_OK(standfast_command_from(client, "replica", 2, get, NULL, PATIENCE_MS, &reply));
+    CHECK_OK(standfast_reply_free(reply));
+    CHECK_STATUS(STANDFAST_ERR_INVALID_ARGUMENT,
+                 standfast_command_from(client, "nonsense", 2, get, NULL, PATIENCE_MS, &reply));
+}
+
 static void nodes(const standfast_client *client) {
     const char *size[] = {"DBSIZE"}, *set[] = {"SET", "k", "v"}, *identity[] = {"SENTINEL", "MYID"};
     standfast_reply *status, *known, *reply;
@@ -111,6 +120,7 @@ int main(int argc, char **argv) {
     client = connected(argv[1]);
     locks(client);
     scans(client);
+    reads(client);
     nodes(client);
     CHECK_OK(standfast_client_free(client));
     CHECK(standfast_debug_live_handles() == 0);

@@ -43,7 +43,8 @@ class Session {
     try {
       if (!Array.isArray(args)) toArguments(args);
       if (options === undefined) return this.#command(args, undefined, false, undefined);
-      const { timeout, buffers, signal, idempotent } = toOptions(options, COMMAND, 'a command');
+      const { timeout, buffers, signal, idempotent, readFrom } = toOptions(options, COMMAND, 'a command');
+      if (readFrom !== undefined) return this.#read(args, timeout, buffers, signal, readFrom);
       if (idempotent) return this.#idempotent(args, timeout, buffers, signal);
       return this.#command(args, toTimeout(timeout), buffers, toSignal(signal));
     } catch (error) {
@@ -55,11 +56,20 @@ class Session {
   call(build, args) {
     try {
       const [words, options] = build(...args);
+      if (options.readFrom !== undefined) {
+        return this.#read(words, options.timeout, options.buffers, options.signal, options.readFrom);
+      }
       if (options.idempotent) return this.#idempotent(words, options.timeout, options.buffers, options.signal);
       return this.#command(words, toTimeout(options.timeout), options.buffers, toSignal(options.signal));
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /** A command with a route of its own. */
+  #read(words, timeout, buffers, signal, readFrom) {
+    return this.submit(signal, buffers, 'the command', (client, tag) =>
+      native.submitRead(client, toArguments(words), toTimeout(timeout), String(readFrom), tag));
   }
 
   #command(words, timeout, buffers, signal) {

@@ -120,6 +120,10 @@ impl NativeClient {
         &self.client
     }
 
+    pub(crate) fn driver(&self) -> &Driver {
+        &self.driver
+    }
+
     /// The queue, until the driver is stopped.
     pub(crate) fn queue(&self) -> Result<Queue, standfast::Error> {
         self.driver.queue()

@@ -122,6 +122,25 @@ pub fn submit_scan(env: &Env, client: &NativeClient, scan: &NativeScan, tag: f64
     guard(env, client.makers(), || Ok(client.queue()?.submit_errand(scan.scan.errand(), tag as u64)?))
 }
 
+/// Send a command with a route of its own for what only reads. The completion is settled under this tag.
+#[napi(catch_unwind)]
+pub fn submit_read(
+    env: &Env,
+    client: &NativeClient,
+    args: Vec<Word<'_>>,
+    timeout: Option<f64>,
+    read_from: String,
+    tag: f64,
+) -> napi::Result<()> {
+    guard(env, client.makers(), || {
+        let request = Request::new(args)?.reading_from(read_from.parse()?);
+        if client.queue()?.submit(request, command_timeout(timeout)?, tag as u64)? {
+            client.driver().flush();
+        }
+        Ok(())
+    })
+}
+
 /// One node, or one sentinel.
 #[napi(catch_unwind)]
 pub fn node(env: &Env, client: &NativeClient, address: String, sentinel: bool) -> napi::Result<NativeNode> {

@@ -19,6 +19,18 @@ test('the doctor finds that a lab is too small', { timeout: 60_000 }, async (t) 
   await assert.rejects(client.doctor(), { name: 'Closed' });
 });
 
+test('a durable write that nobody confirms says so', { timeout: 60_000 }, async (t) => {
+  const lab = await Lab.start({ replicas: 1, sentinels: 1 });
+  t.after(() => lab.close());
+  const one = await connect(lab.url, { durability: 'replicas(1)' });
+  t.after(() => one.close());
+  assert.equal(await one.set('durable', 1), 'OK');
+  const many = await connect(lab.url, { durability: 'replicas(9)', commandTimeout: 300 });
+  t.after(() => many.close());
+  await assert.rejects(many.set('durable', 2), { name: 'Timeout', message: /fewer than 9 replicas/ });
+  assert.equal(await many.get('durable'), '1');
+});
+
 test('closing ends an examination that waits', { timeout: 60_000 }, async (t) => {
   const lab = await Lab.start({ replicas: 0, sentinels: 1, proxied: true });
   t.after(() => lab.close());

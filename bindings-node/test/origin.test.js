@@ -77,6 +77,17 @@ describe('what the origin could do', () => {
     assert.throws(() => client.node('127.0.0.1:1'), { name: 'InvalidArgument' });
   });
 
+  test('reads go to replicas', async () => {
+    const reader = await connect(lab.url, { readFrom: 'prefer_replica' });
+    await reader.set('read', 'v');
+    await reader.execute('WAIT', 2, 5000);
+    assert.equal(await reader.get('read'), 'v');
+    assert.equal(await reader.get('read', { readFrom: 'replica' }), 'v');
+    assert.equal(await reader.command(['GET', 'read'], { readFrom: 'any' }), 'v');
+    await assert.rejects(reader.get('read', { readFrom: 'nonsense' }), { name: 'InvalidArgument' });
+    await reader.close();
+  });
+
   test('a write probe is shown', async () => {
     const probing = await connect(lab.url, { writeProbeInterval: 50 });
     // Waiting for events does not keep the process alive.

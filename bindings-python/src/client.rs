@@ -68,6 +68,23 @@ impl Client {
         })
     }
 
+    /// `execute` with a route of its own for what only reads.
+    fn read<'py>(
+        &self,
+        py: Python<'py>,
+        args: &Bound<'py, PyTuple>,
+        timeout: Option<&Bound<'py, PyAny>>,
+        decode: bool,
+        read_from: &str,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        boundary(py, || {
+            let request = request(args)?.reading_from(read_from.parse().or_raise(py)?);
+            let timeout = command_timeout(timeout)?;
+            let value = wait(py, |interrupt| self.inner.blocking().command(request, timeout, interrupt))?;
+            reply(py, value, decode)
+        })
+    }
+
     /// The outcomes of several commands, errors among them as objects.
     fn execute_unit<'py>(
         &self,

@@ -222,6 +222,30 @@ impl LoopDriver {
         })
     }
 
+    /// `execute` with a route of its own for what only reads.
+    fn read<'py>(
+        &self,
+        py: Python<'py>,
+        args: &Bound<'py, PyTuple>,
+        timeout: Option<&Bound<'py, PyAny>>,
+        decode: bool,
+        read_from: &str,
+    ) -> PyResult<(u64, Bound<'py, PyAny>)> {
+        boundary(py, || {
+            let request = request(args)?.reading_from(read_from.parse().or_raise(py)?);
+            let timeout = command_timeout(timeout)?;
+            let mut flush = false;
+            let submitted = self.promise(py, decode, |tag| {
+                flush = self.queue.submit(request, timeout, tag)?;
+                Ok(())
+            })?;
+            if flush {
+                self.call_soon.bind(py).call1((&self.flush,))?;
+            }
+            Ok(submitted)
+        })
+    }
+
     /// The future is done when the client is connected, as far as its options ask for that.
     fn connected<'py>(&self, py: Python<'py>) -> PyResult<(u64, Bound<'py, PyAny>)> {
         boundary(py, || self.promise(py, false, |tag| self.queue.submit_connected(tag)))

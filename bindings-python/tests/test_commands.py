@@ -70,6 +70,16 @@ def test_the_doctor_finds_that_all_runs_on_one_machine(client: Connected, lab: L
         client.doctor()
 
 
+def test_a_durable_write_that_nobody_confirms_says_so(face: Face, lab: Lab) -> None:
+    client = face.connect(lab.url, durability="replicas(2)")
+    assert client.set("durable", 1) == "OK"
+    client = face.connect(lab.url, durability="replicas(9)", command_timeout=0.3)
+    with pytest.raises(standfast.StandfastError) as raised:
+        client.set("durable", 2)
+    assert raised.value.name == "Timeout" and "fewer than 9 replicas" in str(raised.value)
+    assert client.get("durable") == b"1"
+
+
 def test_nodes_are_those_that_the_sentinels_report(client: Connected, lab: Lab) -> None:
     # Each sentinel's list arrives in its own time.
     deadline = time.monotonic() + 10

@@ -105,3 +105,22 @@ def test_a_write_probe_is_shown(calls: Calls, lab: Lab) -> None:
         pass
     assert event["ok"] is True and event["error"] is None and event["duration"] >= 0
     assert client.status()["write_probe"]["ok"] is True
+
+
+def test_reads_go_to_replicas(calls: Calls, own_lab: Lab) -> None:
+    client = calls.client(own_lab.url + "?read_from=replica")
+    own_lab.wait_replicating()
+    calls(client.set("k", "v"))
+    calls(client.execute("WAIT", 2, 5000))
+    assert calls(client.get("k")) == b"v"
+    assert calls(client.execute("GET", "k", read_from="prefer_replica")) == b"v"
+    master = client.node(client.status()["master"])
+
+    def served() -> bool:
+        return b"cmdstat_get" in calls(master.execute("INFO", "commandstats"))
+
+    assert not served()
+    assert calls(client.with_options(read_from="master").get("k")) == b"v"
+    assert served()
+    with pytest.raises(standfast.UsageError):
+        calls(client.execute("GET", "k", read_from="nonsense"))

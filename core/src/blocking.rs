@@ -8,11 +8,15 @@ use redis::Value;
 use crate::bell::Interrupt;
 use crate::client::{Client, Timeout};
 use crate::command::{Answer, Replies, Request};
-use crate::config::{Config, ConnectPolicy};
+use crate::config::{Config, ConnectPolicy, ReadFrom};
 use crate::doctor::{self, Finding};
 use crate::driver::waiting;
-use crate::error::{Error, ErrorKind, Result};
+use crate::durability;
+use crate::errand;
+use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::event::Event;
+use crate::handover;
+use crate::node::reads;
 use crate::tree::Tree;
 
 /// Make a client and wait for its first master, up to `connect_deadline`; with `connect=background`, do not wait.
@@ -83,7 +87,29 @@ impl Blocking<'_> {
 
     fn replies(&self, request: &Request, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Replies> {
         let shared = self.client.shared();
-        waiting::execute(shared, request, shared.limit(request, timeout), interrupt)
+        let limit = shared.limit(request, timeout);
+        let route = reads::route(request, shared.config.options.read_from);
+        if route != ReadFrom::Master {
+            let work = reads::errand(Arc::clone(shared), request.clone(), route, limit);
+            if let Some(value) = shared.note(errand::wait(shared, work, interrupt))? {
+                return Ok(vec![value].into());
+            }
+        }
+        let Some(asked) = durability::asked(shared, request) else {
+            return waiting::execute(shared, request, limit, interrupt);
+        };
+        shared.check_process()?;
+        let subject = Arc::clone(shared);
+        let generation =
+            handover::wait(shared, async move { durability::ready(&subject, asked.0, limit).await }, interrupt)?;
+        let replies = waiting::execute(shared, request, limit, interrupt)?;
+        let subject = Arc::clone(shared);
+        let held = async move { durability::hold(&subject, generation, asked, limit, replies).await };
+        shared.note(handover::wait(shared, held, interrupt).map_err(|error| match error.kind() {
+            // The write was executed before the wait was given up.
+            ErrorKind::Cancelled | ErrorKind::Closed => Error::maybe_executed(Phase::Reply, error.message()),
+            _ => error,
+        }))
     }
 
     /// Publish a message through the master; gives the number of subscribers that it reached there.

@@ -10,13 +10,16 @@ use tracing::Instrument;
 use crate::access::Access;
 use crate::blocking::Blocking;
 use crate::command::{Answer, Replies, Request};
-use crate::config::{Config, ConnectPolicy, Credentials, Hop};
+use crate::config::{Config, ConnectPolicy, Credentials, Hop, ReadFrom};
 use crate::doctor::{self, Finding};
 use crate::driver::tokio::{self as tokio_driver, Ticket};
+use crate::durability;
+use crate::errand;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Events};
 use crate::lock::Lock;
 use crate::node::handle::NodeHandle;
+use crate::node::reads;
 use crate::scan::{Scan, ScanOptions};
 use crate::shared::{CLOSE_LIMIT, Shared};
 use crate::status::{ClientState, Node, Status};
@@ -162,9 +165,24 @@ impl Client {
         request.answer(replies)
     }
 
-    async fn replies(&self, request: Request, timeout: Timeout) -> Result<Replies> {
-        let limit = self.shared().limit(&request, timeout);
-        tokio_driver::execute(self.shared(), request, limit, Arc::new(Ticket::default())).await
+    pub(crate) async fn replies(&self, request: Request, timeout: Timeout) -> Result<Replies> {
+        let shared = self.shared();
+        let limit = shared.limit(&request, timeout);
+        let route = reads::route(&request, shared.config.options.read_from);
+        if route != ReadFrom::Master {
+            let work = reads::errand(Arc::clone(shared), request.clone(), route, limit);
+            if let Some(value) = shared.note(errand::run(shared, work).await)? {
+                return Ok(vec![value].into());
+            }
+        }
+        let ticket = Arc::new(Ticket::default());
+        let Some(asked) = durability::asked(shared, &request) else {
+            return tokio_driver::execute(shared, request, limit, ticket).await;
+        };
+        shared.check_process()?;
+        let generation = durability::ready(shared, asked.0, limit).await?;
+        let replies = tokio_driver::execute(shared, request, limit, ticket).await?;
+        shared.note(durability::hold(shared, generation, asked, limit, replies).await)
     }
 
     /// Publish a message through the master; gives the number of subscribers that it reached there.

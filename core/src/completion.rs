@@ -16,9 +16,13 @@ use tokio::io::unix::AsyncFd;
 use crate::bell::{INTERRUPT_SLICE, Interrupt};
 use crate::client::{Client, Timeout};
 use crate::command::{Answer, Request};
+use crate::config::ReadFrom;
 use crate::driver::hosted::Hosted;
+use crate::driver::tokio as tokio_driver;
+use crate::durability;
 use crate::errand::Errand;
 use crate::error::{Error, ErrorKind, Result};
+use crate::node::reads;
 use crate::subscription::Subscription;
 
 /// The outcome of something that was submitted.
@@ -93,7 +97,32 @@ impl Queue {
     /// [`ErrorKind::NotReady`], [`ErrorKind::Closed`], [`ErrorKind::Forked`]: no completion comes. Everything else comes as a
     /// completion.
     pub fn submit(&self, request: Request, timeout: Timeout, tag: u64) -> Result<bool> {
-        self.inner.submit(request, timeout, tag)
+        let shared = self.client.shared();
+        let route = reads::route(&request, shared.config.options.read_from);
+        let durable = durability::asked(shared, &request).is_some();
+        if route == ReadFrom::Master && !durable {
+            return self.inner.submit(request, timeout, tag);
+        }
+        if durable {
+            // The reply is held back until replicas have confirmed, which the core's thread finds out.
+            shared.check_process()?;
+            if self.client.is_closed() {
+                return Err(Error::closed());
+            }
+            request.check()?;
+            let client = self.client.clone();
+            self.start_answered(tag, true, async move { client.answer(request, timeout).await })?;
+            return Ok(false);
+        }
+        let (shared, limit) = (Arc::clone(shared), shared.limit(&request, timeout));
+        self.start_answered(tag, false, async move {
+            let value = shared.note(reads::errand(Arc::clone(&shared), request.clone(), route, limit).await)?;
+            match value {
+                Some(value) => Ok(Answer::One(value)),
+                None => request.answer(tokio_driver::execute(&shared, request.clone(), limit, Arc::default()).await?),
+            }
+        })?;
+        Ok(false)
     }
 
     /// Submit the wait of `connect`: it is over with the first master, after `connect_deadline`, at once with
@@ -149,22 +178,23 @@ impl Queue {
     /// As [`Queue::submit`].
     pub fn submit_errand(&self, errand: Errand, tag: u64) -> Result<()> {
         let work = errand.into_future();
-        self.start_answered(tag, async move { work.await.map(Answer::One) })
+        self.start_answered(tag, false, async move { work.await.map(Answer::One) })
     }
 
     fn start(&self, tag: u64, wait: impl Future<Output = Result<()>> + Send + 'static) -> Result<()> {
-        self.start_answered(tag, async move { wait.await.map(|()| Answer::One(Value::Nil)) })
+        self.start_answered(tag, false, async move { wait.await.map(|()| Answer::One(Value::Nil)) })
     }
 
-    /// Something that a task of the supervisor's runtime does.
+    /// Something that a task of the supervisor's runtime does. `writes`: it may have been executed when it is given up.
     pub(crate) fn start_answered(
         &self,
         tag: u64,
+        writes: bool,
         wait: impl Future<Output = Result<Answer>> + Send + 'static,
     ) -> Result<()> {
         let shared = self.client.shared();
         let runtime = shared.runtime()?;
-        self.inner.begin_wait(tag)?;
+        self.inner.begin_wait(tag, writes)?;
         let waiter = Waiter { queue: Arc::clone(&self.inner), tag, told: false };
         let queued = shared.queued();
         // Without the queue's lock: a runtime that has ended drops the task, and tells of it, here and now.

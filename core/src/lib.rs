@@ -16,9 +16,11 @@ mod counters;
 mod doctor;
 mod drain;
 mod driver;
+mod durability;
 mod errand;
 mod error;
 mod event;
+mod handover;
 mod known;
 mod link;
 mod lock;
@@ -48,10 +50,11 @@ pub use command::{Answer, Request, Words};
 pub use completion::{Completion, Host, Queue, Turned};
 pub use config::{
     AddressMap, Config, ConnectPolicy, Credentials, Hop, HostPort, IpPreference, MinorityPolicy, Mode, NameTable,
-    OptionKind, OptionScope, OptionSpec, OptionValue, Options, OverflowPolicy, ProtocolPolicy, Secret, SentinelTls,
-    ServerNames, TlsPolicy, UnavailablePolicy, VerifyPolicy,
+    OptionKind, OptionScope, OptionSpec, OptionValue, Options, OverflowPolicy, ProtocolPolicy, ReadFrom, Secret,
+    SentinelTls, ServerNames, TlsPolicy, UnavailablePolicy, VerifyPolicy,
 };
 pub use doctor::{FINDINGS, Finding, FindingKind, Severity};
+pub use durability::Durability;
 pub use errand::Errand;
 pub use error::{Cause, Error, ErrorKind, Phase, Result, Retry, Step};
 pub use event::{Event, EventKind, Events};

@@ -16,7 +16,7 @@ use crate::bell::Bell;
 use crate::client::Timeout;
 use crate::command::Request;
 use crate::command::facts::Blocks;
-use crate::config::{Config, HostPort, Mode};
+use crate::config::{Config, HostPort, Mode, UnavailablePolicy};
 use crate::counters::{Counter, Counters};
 use crate::driver::admission::{Admission, Place};
 use crate::driver::doubt::Doubts;
@@ -24,10 +24,12 @@ use crate::driver::gate::{Gate, GateWord};
 use crate::driver::links::Links;
 use crate::driver::pool::Pool;
 use crate::driver::tokio::{self as tokio_driver, Job, Jobs};
+use crate::durability::Confirmations;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::event::{EventKind, EventLog, Events};
 use crate::known::Known;
 use crate::lock::Locks;
+use crate::node::reads::Reads;
 use crate::status::{ClientState, Status};
 use crate::subscription::Hub;
 use crate::supervisor::process::check_process;
@@ -68,8 +70,10 @@ pub(crate) struct Shared {
     pub(crate) pool: Pool,
     pub(crate) admission: Admission,
     pub(crate) doubts: Doubts,
+    pub(crate) confirmations: Confirmations,
     pub(crate) hub: Hub,
     pub(crate) locks: Locks,
+    pub(crate) reads: Reads,
     /// Rung once: the supervisor must end.
     pub(crate) closing: Notify,
     /// Rung while somebody must learn of a failover within a second of any sentinel's being reachable.
@@ -117,8 +121,10 @@ impl Shared {
             pool: Pool::default(),
             admission: Admission::default(),
             doubts: Doubts::default(),
+            confirmations: Confirmations::default(),
             hub: Hub::default(),
             locks: Locks::default(),
+            reads: Reads::default(),
             closing: Notify::new(),
             hurry: Notify::new(),
             runtime: Mutex::new(Some(runtime)),
@@ -220,6 +226,12 @@ impl Shared {
             None => "there is no master just now".to_owned(),
         };
         Error::new(ErrorKind::NotReady, text)
+    }
+
+    /// The policy is to fail at once while the client is in this state.
+    pub(crate) fn refuses_to_wait(&self, state: ClientState) -> bool {
+        matches!(state, ClientState::Connecting | ClientState::NoMaster)
+            && self.config.options.when_unavailable == UnavailablePolicy::Fail
     }
 
     /// What a command that ran out of time was waiting for.
@@ -361,6 +373,7 @@ impl Shared {
         self.gate.publish(GateWord { state: ClientState::Closed, generation });
         self.hub.close();
         self.locks.close();
+        self.reads.close();
         self.links.shut_down(|_| true);
         self.pool.clear();
         self.closing.notify_one();

@@ -39,7 +39,7 @@ impl Queue {
     /// As [`Queue::submit`].
     pub fn submit_watch_begin(&self, watched: &SharedWatched, tag: u64) -> Result<()> {
         let watched = watched.clone();
-        self.start_answered(tag, async move {
+        self.start_answered(tag, false, async move {
             let mut watched = watched.inner.try_lock().map_err(|_| busy())?;
             watched.begin().await.map(|()| Answer::One(Value::Nil))
         })
@@ -51,7 +51,7 @@ impl Queue {
     /// As [`Queue::submit`].
     pub fn submit_watch_command(&self, watched: &SharedWatched, request: Request, tag: u64) -> Result<()> {
         let watched = watched.clone();
-        self.start_answered(tag, async move {
+        self.start_answered(tag, true, async move {
             let mut watched = watched.inner.lock().await;
             watched.command(request).await.map(Answer::One)
         })
@@ -63,7 +63,7 @@ impl Queue {
     /// As [`Queue::submit`].
     pub fn submit_watch_commit(&self, watched: &SharedWatched, commands: Vec<Request>, tag: u64) -> Result<()> {
         let watched = watched.clone();
-        self.start_answered(tag, async move {
+        self.start_answered(tag, true, async move {
             let mut watched = watched.inner.lock().await;
             let outcomes = watched.commit(commands).await?;
             Ok(outcomes.map_or(Answer::One(Value::Nil), Answer::Each))

@@ -77,6 +77,20 @@ namespace Standfast
         /// <summary>The same with a time-out of its own; <see cref="Timeout.InfiniteTimeSpan"/> is none.</summary>
         public Value Execute(TimeSpan timeout, params object[] arguments) => Execute(NativeText.Command(timeout), arguments);
 
+        /// <summary>Execute a command that only reads where it is wanted: "master", "replica", "prefer_replica" or "any"; it goes
+        /// before the option read_from. What may write goes to the master, whatever is said here.</summary>
+        public Value ExecuteFrom(string readFrom, params object[] arguments)
+        {
+            ReplyHandle reply = null;
+            using (var native = new NativeArguments(arguments))
+            {
+                var route = NativeText.Terminated(readFrom, "readFrom");
+                Wait(client => NativeMethods.standfast_command_from(
+                    client, route, native.Count, native.Pointers, native.Lengths, NativeMethods.DefaultTimeout, out reply));
+            }
+            return reply.Take();
+        }
+
         /// <summary>The same without a thread that waits.</summary>
         public Task<Value> ExecuteAsync(params object[] arguments) => ExecuteAsync(CancellationToken.None, arguments);
 

@@ -340,6 +340,18 @@ namespace Standfast
             set { this["write_probe_timeout"] = value; }
         }
 
+        /// <summary>Which nodes commands that only read may go to. Default: master. One of: master, replica, prefer_replica, any.</summary>
+        public string ReadFrom
+        {
+            set { this["read_from"] = value; }
+        }
+
+        /// <summary>How long ago a replica that is read from may have heard its master, in whole seconds; `off` for any time. Default: off.</summary>
+        public TimeSpan ReplicaMaxLag
+        {
+            set { this["replica_max_lag"] = value; }
+        }
+
         /// <summary>The name that servers show in CLIENT LIST. Default: standfast:&lt;lang&gt;:&lt;version&gt;.</summary>
         public string ClientName
         {
@@ -356,12 +368,6 @@ namespace Standfast
         public TimeSpan RetryBackoffFirst
         {
             set { this["retry_backoff_first"] = value; }
-        }
-
-        /// <summary>Which nodes reads may go to. Default: master. Reserved: this version takes the default only. One of: master, replica, any.</summary>
-        public string ReadFrom
-        {
-            set { this["read_from"] = value; }
         }
 
         /// <summary>How many replicas must have a write before it counts as done. Default: none. Reserved: this version takes the default only.</summary>

@@ -106,6 +106,11 @@ namespace Standfast
             ClientHandle client, UIntPtr argc, IntPtr[] argv, UIntPtr[] argvlen, long timeoutMs, out ReplyHandle reply);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int standfast_command_from(
+            ClientHandle client, byte[] readFrom, UIntPtr argc, IntPtr[] argv, UIntPtr[] argvlen, long timeoutMs,
+            out ReplyHandle reply);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int standfast_unit_new(int kind, out UnitHandle unit);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]

@@ -77,6 +77,18 @@ internal static class OriginTests
         }
     }
 
+    public static void ReadsGoToReplicas(Lab lab)
+    {
+        using (var client = Client.Connect(lab.Url + "?read_from=prefer_replica"))
+        {
+            client.Execute("SET", "cs:read", "v");
+            client.Execute("WAIT", 2, 5000);
+            Check.Equal("v", client.Execute("GET", "cs:read").AsString());
+            Check.Equal("v", client.ExecuteFrom("replica", "GET", "cs:read").AsString());
+            Check.Fails<StandfastException>(ErrorCode.InvalidArgument, () => client.ExecuteFrom("nonsense", "GET", "k"));
+        }
+    }
+
     public static void NodesAreAskedByTheirAddress(Lab lab)
     {
         using (var client = Client.Connect(lab.Url))

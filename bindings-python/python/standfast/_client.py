@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from . import _native
-from ._arguments import Argument, Name, scan_options, subscription_options
+from ._arguments import Argument, Name, ReadFrom, scan_options, subscription_options
 from ._commands import Commands
 from ._items import TextT
 from ._lock import Lock
@@ -38,6 +38,7 @@ class Client(Commands[TextT]):
         self._decode = decode
         self._timeout: float | None = None
         self._idempotent = False
+        self._read_from: ReadFrom | None = None
         self._first: Client[Any] | None = None
 
     def execute(
@@ -46,6 +47,7 @@ class Client(Commands[TextT]):
         timeout: float | None = None,
         decode: bool | None = None,
         idempotent: bool | None = None,
+        read_from: ReadFrom | None = None,
     ) -> Any:
         """Execute a command and wait for its reply.
 
@@ -55,6 +57,8 @@ class Client(Commands[TextT]):
             decode: Whether strings in the reply become ``str``; ``None`` means what the client was told.
             idempotent: Whether twice is as good as once: then a command whose fate is unknown is sent again, inside its
                 time, instead of failing with ``MaybeExecuted``.
+            read_from: Where it may be executed if it only reads: ``master``, ``replica``, ``prefer_replica`` or ``any``;
+                ``None`` means what the client was told. What writes goes to the master, whatever is said here.
 
         Raises:
             NetworkTimeoutError: The deadline passed; the command was certainly not executed, or it only reads.
@@ -65,22 +69,45 @@ class Client(Commands[TextT]):
         if timeout is None:
             timeout = self._timeout
         decode = self._decode if decode is None else decode
+        read_from = self._read_from if read_from is None else read_from
+        if read_from is not None:
+            return self._native.read(args, timeout, decode, read_from)
         return self._native.execute(args, timeout, decode, self._idempotent if idempotent is None else idempotent)
 
     @overload
     def with_options(
-        self, *, timeout: float | None = None, decode: Literal[True], idempotent: bool | None = None
+        self,
+        *,
+        timeout: float | None = None,
+        decode: Literal[True],
+        idempotent: bool | None = None,
+        read_from: ReadFrom | None = None,
     ) -> Client[str]: ...
     @overload
     def with_options(
-        self, *, timeout: float | None = None, decode: Literal[False], idempotent: bool | None = None
+        self,
+        *,
+        timeout: float | None = None,
+        decode: Literal[False],
+        idempotent: bool | None = None,
+        read_from: ReadFrom | None = None,
     ) -> Client[bytes]: ...
     @overload
     def with_options(
-        self, *, timeout: float | None = None, decode: None = None, idempotent: bool | None = None
+        self,
+        *,
+        timeout: float | None = None,
+        decode: None = None,
+        idempotent: bool | None = None,
+        read_from: ReadFrom | None = None,
     ) -> Client[TextT]: ...
     def with_options(
-        self, *, timeout: float | None = None, decode: bool | None = None, idempotent: bool | None = None
+        self,
+        *,
+        timeout: float | None = None,
+        decode: bool | None = None,
+        idempotent: bool | None = None,
+        read_from: ReadFrom | None = None,
     ) -> Client[Any]:
         """The same client with other options for the commands that are called on what is returned.
 
@@ -95,11 +122,14 @@ class Client(Commands[TextT]):
         other: Client[Any] = Client(self._native, self._decode if decode is None else decode)
         other._timeout = self._timeout if timeout is None else timeout
         other._idempotent = self._idempotent if idempotent is None else idempotent
+        other._read_from = self._read_from if read_from is None else read_from
         # It lives as long as anybody uses it in any form, and only the first form warns if it was not closed.
         other._first = self if self._first is None else self._first
         return other
 
     def _run(self, words: Any) -> Any:
+        if self._read_from is not None:
+            return self._native.read(tuple(words), self._timeout, self._decode, self._read_from)
         return self._native.execute(tuple(words), self._timeout, self._decode, self._idempotent)
 
     def pipeline(self) -> Pipeline[TextT]:

@@ -127,14 +127,16 @@ class Options(TypedDict, total=False):
     """The hash that the write probe sets a field of; without one, a key with the names of host and client."""
     write_probe_timeout: Seconds | None
     """How long a write probe may take; ``off`` for as long as a heartbeat. Default: off."""
+    read_from: Literal["master", "replica", "prefer_replica", "any"] | None
+    """Which nodes commands that only read may go to. Default: master."""
+    replica_max_lag: Seconds | None
+    """How long ago a replica that is read from may have heard its master, in whole seconds; ``off`` for any time. Default: off."""
     client_name: str | None
     """The name that servers show in CLIENT LIST. Default: standfast:<lang>:<version>."""
     client_info: str | None
     """The library's name and version that servers show in CLIENT LIST. Reserved: this version takes the default only."""
     retry_backoff_first: Seconds | None
     """Back-off before the first retry. Default: 0s. Reserved: this version takes the default only."""
-    read_from: Literal["master", "replica", "any"] | None
-    """Which nodes reads may go to. Default: master. Reserved: this version takes the default only."""
     durability: str | None
     """How many replicas must have a write before it counts as done. Default: none. Reserved: this version takes the default only."""
     max_silence: Seconds | None

@@ -12,6 +12,7 @@ use super::shape::{self, Shape};
 use super::unit::{self, Kind, Unit};
 use super::words::{header, with_slices};
 use super::{Answer, Replies};
+use crate::config::ReadFrom;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A command with its arguments, or several as one unit, encoded and ready to be sent. Cloning is cheap.
@@ -21,6 +22,8 @@ pub struct Request {
     facts: Facts,
     name: Name,
     idempotent: bool,
+    /// Where it may be executed, if that is not the client's to say.
+    route: Option<ReadFrom>,
     /// It is encoded with the digest of a script.
     script: Option<Script>,
     /// More than one command.
@@ -56,6 +59,7 @@ impl Request {
             facts: facts::of(args),
             name: args.first().map(|name| Name::of(name)).unwrap_or_default(),
             idempotent: false,
+            route: None,
             unit: None,
         }
     }
@@ -86,12 +90,25 @@ impl Request {
         self
     }
 
+    /// Where it may be executed if it only reads: goes before the client's `read_from`. What writes goes to the master, whatever
+    /// is said here.
+    #[must_use]
+    pub fn reading_from(mut self, route: ReadFrom) -> Request {
+        self.route = Some(route);
+        self
+    }
+
+    pub(crate) fn wanted_route(&self) -> Option<ReadFrom> {
+        self.route
+    }
+
     pub(super) fn of_unit(bytes: Vec<u8>, facts: Facts, unit: Unit) -> Request {
         Request {
             bytes: bytes.into(),
             facts,
             name: Name::of(unit.kind.name().as_bytes()),
             idempotent: false,
+            route: None,
             script: None,
             unit: Some(Arc::new(unit)),
         }

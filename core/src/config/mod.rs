@@ -10,9 +10,10 @@ mod secret;
 mod url;
 
 pub(crate) use options::SYSTEM;
+pub(crate) use options::parse_duration;
 pub use options::{
     ConnectPolicy, IpPreference, MinorityPolicy, OptionKind, OptionScope, OptionSpec, OptionValue, Options,
-    OverflowPolicy, ProtocolPolicy, SentinelTls, TlsPolicy, UnavailablePolicy, VerifyPolicy,
+    OverflowPolicy, ProtocolPolicy, ReadFrom, SentinelTls, TlsPolicy, UnavailablePolicy, VerifyPolicy,
 };
 pub use rules::{AddressMap, NameTable, ServerNames};
 pub use secret::Secret;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::nearest::nearest;
 use super::rules::{AddressMap, ServerNames};
 use super::secret::Secret;
+use crate::durability::{self, Durability};
 use crate::error::{Error, ErrorKind, Result};
 use crate::tree::Tree;
 
@@ -51,6 +52,20 @@ pub enum MinorityPolicy {
     Accept,
     /// Nobody: no master is chosen, until a majority answers. A master in use stays in use.
     Refuse,
+}
+
+/// Which nodes commands that only read may go to. Everything else always goes to the master.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReadFrom {
+    /// The master.
+    #[default]
+    Master,
+    /// A healthy replica; where there is none they wait inside their deadline, then fail with `NoReplica`.
+    Replica,
+    /// A healthy replica, or the master where there is none.
+    PreferReplica,
+    /// Whichever healthy node has the least to do.
+    Any,
 }
 
 /// Which hops are encrypted.
@@ -359,6 +374,23 @@ impl OptionType for String {
     }
 }
 
+impl OptionType for Durability {
+    type Range = ();
+    const KIND: OptionKind = OptionKind::Text;
+    fn read(name: &str, value: OptionValue, (): &()) -> Result<Self> {
+        let text = value.into_text(name)?;
+        durability::parse(&text).ok_or_else(|| {
+            invalid(name, "takes none, replicas(1) or replicas(2,500ms): how many, and how long they may take")
+        })
+    }
+    fn show(&self) -> Tree {
+        Tree::Text(self.to_string())
+    }
+    fn bounds((): &()) -> Option<(u64, u64)> {
+        None
+    }
+}
+
 impl OptionType for Secret {
     type Range = ();
     const KIND: OptionKind = OptionKind::Secret;
@@ -435,6 +467,17 @@ choice!(TlsPolicy { "none" => None, "data" => Data, "sentinel" => Sentinel, "bot
 choice!(VerifyPolicy { "full" => Full, "insecure" => Insecure });
 choice!(SentinelTls { "own" => Own, "same" => Same });
 choice!(IpPreference { "system" => System, "ipv4" => Ipv4, "ipv6" => Ipv6 });
+choice!(ReadFrom { "master" => Master, "replica" => Replica, "prefer_replica" => PreferReplica, "any" => Any });
+impl std::str::FromStr for ReadFrom {
+    type Err = Error;
+
+    /// The word of the option `read_from`, for a call of its own.
+    fn from_str(word: &str) -> Result<ReadFrom> {
+        let read = <ReadFrom as OptionType>::read("read_from", OptionValue::from(word), &());
+        read.map_err(|error| Error::new(ErrorKind::InvalidArgument, error.message()))
+    }
+}
+
 choice!(OverflowPolicy { "drop_oldest" => DropOldest, "drop_newest" => DropNewest, "close" => Close });
 
 macro_rules! options {
@@ -546,6 +589,7 @@ options! {
     retry_backoff_cap: Duration = secs(5), "5s", (ms(1), DAY), "The longest back-off.";
     max_reply_bytes: u64 = 512 << 20, "536870912", (1024, 1 << 40), "The largest reply that is accepted.";
     max_reply_depth: u64 = 128, "128", (1, 1024), "The deepest nesting of a reply that is accepted.";
+    durability: Durability = Durability::None, "none", (), "How many replicas must have a write before it counts as done, and how long they may take: `replicas(2)`, `replicas(2,500ms)`.";
     tls: TlsPolicy = TlsPolicy::None, "none", (), "Which hops are encrypted; rediss:// and rediss+sentinel:// encrypt all.";
     tls_ca: String = SYSTEM.to_owned(), "system", (), "Who may certify data nodes: `system`, a file of certificates (PEM), or their text.";
     tls_cert: String = String::new(), "", (), "The client's certificate for data nodes: a file (PEM), or its text.";
@@ -563,6 +607,8 @@ options! {
     write_probe_interval: Option<Duration> = None, "off", (ms(10), DAY), "How often a write is tried to see whether writing works; `off` for never.";
     write_probe_key: String = String::new(), "", (), "The hash that the write probe sets a field of; without one, a key with the names of host and client.";
     write_probe_timeout: Option<Duration> = None, "off", (ms(1), DAY), "How long a write probe may take; `off` for as long as a heartbeat.";
+    read_from: ReadFrom = ReadFrom::Master, "master", (), "Which nodes commands that only read may go to.", call;
+    replica_max_lag: Option<Duration> = None, "off", (secs(1), DAY), "How long ago a replica that is read from may have heard its master, in whole seconds; `off` for any time.";
     client_name: String = String::new(), "standfast:<lang>:<version>", (), "The name that servers show in CLIENT LIST.";
 }
 
@@ -599,14 +645,12 @@ const ADDRESS: [OptionSpec; 6] = [
 ];
 
 /// The options of later versions. Whoever builds one moves its line.
-const RESERVED: [OptionSpec; 4] = {
-    use OptionKind::{Choice, Duration, Text};
-    use OptionScope::{Call, Client};
+const RESERVED: [OptionSpec; 2] = {
+    use OptionKind::{Duration, Text};
+    use OptionScope::Client;
     [
         reserved("client_info", Text, "", Client, "The library's name and version that servers show in CLIENT LIST."),
         reserved("retry_backoff_first", Duration, "0s", Client, "Back-off before the first retry."),
-        reserved("read_from", Choice(&["master", "replica", "any"]), "master", Call, "Which nodes reads may go to."),
-        reserved("durability", Text, "none", Call, "How many replicas must have a write before it counts as done."),
     ]
 };
 
@@ -655,7 +699,7 @@ fn unknown(name: &str) -> Error {
     Error::new(ErrorKind::UnknownOption, format!("there is no option {shown:?}{hint}"))
 }
 
-fn parse_duration(text: &str) -> Option<Duration> {
+pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let number: u64 = text[..digits].parse().ok()?;
     let millis = match &text[digits..] {
@@ -706,7 +750,7 @@ mod tests {
 
     #[test]
     fn what_is_reserved_is_refused_and_never_ignored() {
-        for (spec, value) in RESERVED.iter().zip(["mine", "1s", "replica", "2"]) {
+        for (spec, value) in RESERVED.iter().zip(["mine", "1s"]) {
             let error = Options::default().set(spec.name, OptionValue::from(value)).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidOption);
             assert!(error.message().contains("is not supported by this version"), "{error}");

@@ -22,6 +22,8 @@ use crate::status::ClientState;
 
 /// What is looked at on a node. One question each: servers before 7.0 take one name at a time.
 const SETTINGS: [&str; 2] = ["min-replicas-to-write", "notify-keyspace-events"];
+/// More nodes than this are not looked at: a sentinel may lie about how many there are, and each costs a link.
+const MOST_NODES: usize = 64;
 /// Nobody publishes there, and nobody else listens.
 const NOWHERE: &[u8] = b"standfast:doctor";
 
@@ -54,7 +56,7 @@ pub(super) async fn examine(shared: &Arc<Shared>) -> Facts {
     }
     let master = facts.master().cloned();
     let mut seen = JoinSet::new();
-    for node in nodes {
+    for node in nodes.into_iter().take(MOST_NODES) {
         let shared = Arc::clone(shared);
         let is_master = master.as_ref() == Some(&node);
         seen.spawn(async move { Seen { answer: ask_node(&node, &shared, is_master).await, address: node } });

@@ -11,15 +11,15 @@ mod sentinels;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 pub use finding::{FINDINGS, Finding, FindingKind, Severity};
 
-use crate::bell::{Bell, Interrupt, Waited};
-use crate::error::{Error, ErrorKind, Result};
+use crate::bell::Interrupt;
+use crate::error::{Error, Result};
+use crate::handover;
 use crate::shared::Shared;
 use crate::status::ClientState;
-use crate::sync::lock;
 use crate::tree::Tree;
 use facts::Facts;
 use finding::Kind;
@@ -55,16 +55,8 @@ pub(crate) async fn doctor(shared: &Arc<Shared>) -> Result<Vec<Finding>> {
 /// The same for a thread that waits.
 pub(crate) fn doctor_blocking(shared: &Arc<Shared>, interrupt: Interrupt<'_>) -> Result<Vec<Finding>> {
     shared.check_process()?;
-    let (subject, slot) = (Arc::clone(shared), Arc::new(Slot::default()));
-    let filled = Filled(Arc::clone(&slot));
-    let task = shared.runtime()?.spawn(async move { *lock(&filled.0.result) = Some(examined(&subject).await) });
-    match slot.bell.wait(None, interrupt) {
-        Waited::Rang => lock(&slot.result).take().unwrap_or_else(|| Err(Error::closed())),
-        Waited::Interrupted | Waited::TimedOut => {
-            task.abort();
-            Err(Error::new(ErrorKind::Cancelled, "the examination was given up"))
-        }
-    }
+    let subject = Arc::clone(shared);
+    handover::wait(shared, async move { examined(&subject).await }, interrupt)
 }
 
 async fn examined(shared: &Arc<Shared>) -> Result<Vec<Finding>> {
@@ -79,21 +71,5 @@ async fn examined(shared: &Arc<Shared>) -> Result<Vec<Finding>> {
     tokio::select! {
         facts = examine::examine(shared) => Ok(judge(&facts)),
         () = closed => Err(Error::closed()),
-    }
-}
-
-/// Where the result goes.
-#[derive(Default)]
-struct Slot {
-    result: Mutex<Option<Result<Vec<Finding>>>>,
-    bell: Bell,
-}
-
-/// Rings when the task ends, in whatever way.
-struct Filled(Arc<Slot>);
-
-impl Drop for Filled {
-    fn drop(&mut self) {
-        self.0.bell.ring();
     }
 }

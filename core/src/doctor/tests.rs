@@ -69,7 +69,7 @@ fn lost(facts: &mut Facts, index: usize, resolved: &str) {
         address: facts.nodes[index].address.to_string(),
         resolved: Some(resolved.parse().unwrap()),
         step: Step::Connect,
-        kind: ErrorKind::ConnectFailed,
+        kind: crate::error::ErrorKind::ConnectFailed,
         text: "no answer".into(),
     });
 }

@@ -24,7 +24,7 @@ use crate::command::facts::Blocks;
 use crate::command::{Answer, Request};
 use crate::completion::{Completion, Host, Turned};
 use crate::config::UnavailablePolicy;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::shared::Shared;
 use crate::status::ClientState;
 use crate::sync::lock;
@@ -71,8 +71,8 @@ enum Under {
     Main(Key),
     /// The lane of a blocking command, and the command in it.
     Blocking(Key, Key),
-    /// A wait, and the task that waits.
-    Wait(Option<AbortHandle>),
+    /// A wait, the task that waits, and whether it may have executed something when it is given up.
+    Wait(Option<AbortHandle>, bool),
 }
 
 /// What other threads have to say.
@@ -201,16 +201,16 @@ impl Hosted {
     }
 
     /// Something that another task waits for. The tag is taken before the task begins.
-    pub(crate) fn begin_wait(&self, tag: u64) -> Result<()> {
+    pub(crate) fn begin_wait(&self, tag: u64, writes: bool) -> Result<()> {
         self.shared.check_process()?;
         let mut state = lock(&self.state);
         state.check(tag)?;
-        state.tags.insert(tag, Under::Wait(None));
+        state.tags.insert(tag, Under::Wait(None, writes));
         Ok(())
     }
 
     pub(crate) fn waits_by(&self, tag: u64, task: AbortHandle) {
-        if let Some(Under::Wait(known)) = lock(&self.state).tags.get_mut(&tag) {
+        if let Some(Under::Wait(known, _)) = lock(&self.state).tags.get_mut(&tag) {
             *known = Some(task);
             return;
         }
@@ -453,11 +453,14 @@ impl Hosted {
                 self.retire(state, place);
                 told
             }
-            Under::Wait(task) => {
+            Under::Wait(task, writes) => {
                 if let Some(task) = task {
                     task.abort();
                 }
-                Some(Error::new(ErrorKind::Cancelled, "the wait was given up"))
+                Some(match writes {
+                    true => Error::maybe_executed(Phase::Reply, "it was given up before replicas had confirmed it"),
+                    false => Error::new(ErrorKind::Cancelled, "the wait was given up"),
+                })
             }
         }
     }
@@ -479,7 +482,7 @@ impl Hosted {
         self.poller.ring();
         drop(guard);
         lock(&self.inbox).clear();
-        let waits = tags.into_values().filter_map(|under| if let Under::Wait(task) = under { task } else { None });
+        let waits = tags.into_values().filter_map(|under| if let Under::Wait(task, _) = under { task } else { None });
         waits.chain(caller).for_each(|task| task.abort());
     }
 

@@ -5,5 +5,6 @@ pub(crate) mod handle;
 pub(crate) mod line;
 pub(crate) mod offsets;
 pub(crate) mod probe;
+pub(crate) mod reads;
 pub(crate) mod replica;
 pub(crate) mod role;

@@ -1,4 +1,4 @@
-//! R82, B-81: the doctor finds what is wrong with a deployment. Each finding of `core/docs/doctor.md` is brought about here on real servers; `tests/drift` checks
+//! R82, B-84: the doctor finds what is wrong with a deployment. Each finding of `core/docs/doctor.md` is brought about here on real servers; `tests/drift` checks
 //! that none is missing. What loopback cannot show is in `core/src/doctor/tests.rs`.
 
 use std::collections::BTreeSet;

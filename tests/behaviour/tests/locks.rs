@@ -35,6 +35,8 @@ fn change(lock: &Lock) -> LockState {
 /// Wait until the replicas have everything.
 fn replicated(lab: &Lab) {
     let mut master = raw(lab, lab.master().unwrap());
+    // WAIT waits for what its own connection has written.
+    master.command(&["SET", "marker", "1"]).unwrap();
     until("the replicas have everything", || {
         let have = master.command(&["WAIT", "2", "1000"]).ok()?.text();
         (have == "2").then_some(())

@@ -187,7 +187,8 @@ fn every_driver_asks_a_rested_link_before_it_uses_it() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let task = |line: &str| runtime.block_on(client.command(Request::new(line.split(' ')).unwrap()));
     let thread = |line: &str| run(&client, line);
-    let drivers: [(&str, &dyn Fn(&str) -> Result<Value, Error>); 2] = [("tokio", &task), ("waiting", &thread)];
+    type Run<'a> = &'a dyn Fn(&str) -> Result<Value, Error>;
+    let drivers: [(&str, Run<'_>); 2] = [("tokio", &task), ("waiting", &thread)];
     for (name, execute) in drivers {
         execute("SET counter 0").unwrap();
         lab.inject_newest(master, Side::Clients, SWALLOW).unwrap();

@@ -24,6 +24,7 @@ use crate::{
 };
 
 const SENTINEL_CONF: &str = "sentinel.conf";
+const NODE_CONF: &str = "node.conf";
 
 /// How long a process may take from its start to its first answer, on a machine with better things to do.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
@@ -169,10 +170,22 @@ impl Server {
         fs::write(&path, lines).map_err(|e| LabError::io(path.display(), e))
     }
 
+    fn write_node_conf(&self, options: &LabOptions) -> Result<()> {
+        let path = self.dir.join(NODE_CONF);
+        let secrets = options
+            .password
+            .iter()
+            .flat_map(|word| ["requirepass", "masterauth"].map(|name| format!("{name} {word}\n")));
+        fs::write(&path, secrets.collect::<String>()).map_err(|e| LabError::io(path.display(), e))
+    }
+
     /// Starts the process; [`Server::wait_until_up`] says whether it came up.
     pub(crate) fn spawn(&mut self, options: &LabOptions, master: Option<SocketAddr>) -> Result<()> {
         let arguments = match self.kind {
-            Kind::Node => self.node_arguments(options, master),
+            Kind::Node => {
+                self.write_node_conf(options)?;
+                self.node_arguments(options, master)
+            }
             Kind::Sentinel => vec![self.dir.join(SENTINEL_CONF).into(), "--sentinel".into()],
         };
         let output = File::create(self.output()).map_err(|e| LabError::io(self.output().display(), e))?;
@@ -267,10 +280,12 @@ impl Server {
     }
 
     fn node_arguments(&self, options: &LabOptions, master: Option<SocketAddr>) -> Vec<OsString> {
+        // The configuration first: everybody on the machine can read a command line, so passwords are not in it.
+        let mut arguments: Vec<OsString> = vec![self.dir.join(NODE_CONF).into()];
         let listening = self.listening(options).into_iter();
-        let mut arguments: Vec<OsString> = listening
-            .flat_map(|(word, value)| [format!("--{word}").into(), value.trim_matches('"').to_owned().into()])
-            .collect();
+        arguments.extend(
+            listening.flat_map(|(word, value)| [format!("--{word}").into(), value.trim_matches('"').to_owned().into()]),
+        );
         arguments.extend(
             [
                 "--bind",
@@ -298,11 +313,6 @@ impl Server {
                 arguments.extend([format!("--replica-announce-{what}").into(), value.into()]);
             }
             arguments.extend(["--bind-source-addr".into(), self.source.to_string().into()]);
-        }
-        if let Some(password) = &options.password {
-            for name in ["--requirepass", "--masterauth"] {
-                arguments.extend([name.into(), password.into()]);
-            }
         }
         if let Some(master) = master {
             arguments.push("--replicaof".into());

@@ -18,6 +18,7 @@ mod setup;
 mod soak;
 mod statistics;
 mod steps;
+mod supply;
 mod test;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -68,6 +69,8 @@ enum Task {
         #[arg(long, default_value = "valkey-server")]
         valkey: PathBuf,
     },
+    /// Write the third-party licences and a software bill of materials for each package into `target/supply/`.
+    Supply,
     /// Install what `demo` and `test` need, and nothing else.
     Setup,
 }
@@ -126,6 +129,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Task::Codegen => build::codegen(&repo),
         Task::Commands { redis, valkey } => commands::run(&repo, &redis, &valkey),
+        Task::Supply => supply::run(&repo),
         Task::Setup => {
             setup::ensure(&repo, &setup::for_test(Area::All))?;
             println!("Everything that demo and test need is here.");

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from .. import _native
-from .._arguments import Argument, Name, scan_options, subscription_options
+from .._arguments import Argument, Name, ReadFrom, scan_options, subscription_options
 from .._items import TextT
 from ._commands import Commands
 from ._loop import Drivers
@@ -38,6 +38,7 @@ class Client(Commands[TextT]):
         self._decode = decode
         self._timeout: float | None = None
         self._idempotent = False
+        self._read_from: ReadFrom | None = None
         self._first: Client[Any] | None = None
         self._drivers = Drivers(native)
         self._events = Events(native.events())
@@ -48,6 +49,7 @@ class Client(Commands[TextT]):
         timeout: float | None = None,
         decode: bool | None = None,
         idempotent: bool | None = None,
+        read_from: ReadFrom | None = None,
     ) -> Any:
         """Execute a command and wait for its reply.
 
@@ -57,6 +59,8 @@ class Client(Commands[TextT]):
             decode: Whether strings in the reply become ``str``; ``None`` means what the client was told.
             idempotent: Whether twice is as good as once: then a command whose fate is unknown is sent again, inside its
                 time, instead of failing with ``MaybeExecuted``.
+            read_from: Where it may be executed if it only reads: ``master``, ``replica``, ``prefer_replica`` or ``any``;
+                ``None`` means what the client was told. What writes goes to the master, whatever is said here.
 
         Raises:
             NetworkTimeoutError: The deadline passed; the command was certainly not executed, or it only reads.
@@ -68,22 +72,45 @@ class Client(Commands[TextT]):
             timeout = self._timeout
         decode = self._decode if decode is None else decode
         idempotent = self._idempotent if idempotent is None else idempotent
+        read_from = self._read_from if read_from is None else read_from
+        if read_from is not None:
+            return await self._drivers.current().read(args, timeout, decode, read_from)
         return await self._drivers.current().execute(args, timeout, decode, idempotent)
 
     @overload
     def with_options(
-        self, *, timeout: float | None = None, decode: Literal[True], idempotent: bool | None = None
+        self,
+        *,
+        timeout: float | None = None,
+        decode: Literal[True],
+        idempotent: bool | None = None,
+        read_from: ReadFrom | None = None,
     ) -> Client[str]: ...
     @overload
     def with_options(
-        self, *, timeout: float | None = None, decode: Literal[False], idempotent: bool | None = None
+        self,
+        *,
+        timeout: float | None = None,
+        decode: Literal[False],
+        idempotent: bool | None = None,
+        read_from: ReadFrom | None = None,
     ) -> Client[bytes]: ...
     @overload
     def with_options(
-        self, *, timeout: float | None = None, decode: None = None, idempotent: bool | None = None
+        self,
+        *,
+        timeout: float | None = None,
+        decode: None = None,
+        idempotent: bool | None = None,
+        read_from: ReadFrom | None = None,
     ) -> Client[TextT]: ...
     def with_options(
-        self, *, timeout: float | None = None, decode: bool | None = None, idempotent: bool | None = None
+        self,
+        *,
+        timeout: float | None = None,
+        decode: bool | None = None,
+        idempotent: bool | None = None,
+        read_from: ReadFrom | None = None,
     ) -> Client[Any]:
         """The same client with other options; see :meth:`standfast.Client.with_options`."""
         other: Client[Any] = Client.__new__(Client)
@@ -91,10 +118,13 @@ class Client(Commands[TextT]):
         other._decode = self._decode if decode is None else decode
         other._timeout = self._timeout if timeout is None else timeout
         other._idempotent = self._idempotent if idempotent is None else idempotent
+        other._read_from = self._read_from if read_from is None else read_from
         other._first = self if self._first is None else self._first
         return other
 
     async def _run(self, words: Any) -> Any:
+        if self._read_from is not None:
+            return await self._drivers.current().read(tuple(words), self._timeout, self._decode, self._read_from)
         return await self._drivers.current().execute(tuple(words), self._timeout, self._decode, self._idempotent)
 
     def pipeline(self) -> Pipeline[TextT]:

@@ -54,6 +54,10 @@ class Driver:
         found: list[Any] | None = await self._outcome(*self._native.watch_commit(watched, commands, decode))
         return found
 
+    async def read(self, args: tuple[Any, ...], timeout: float | None, decode: bool, read_from: str) -> Any:
+        """The reply to a command with a route of its own."""
+        return await self._outcome(*self._native.read(args, timeout, decode, read_from))
+
     async def connected(self) -> None:
         """Returns when the client is connected, as far as its options ask for that."""
         await self._outcome(*self._native.connected())

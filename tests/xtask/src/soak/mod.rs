@@ -63,6 +63,13 @@ struct Soak {
 /// The tests of the normal run that have a full count.
 const COUNTED: &[Counted] = &[
     Counted {
+        name: "durability",
+        about: "kills of the master under writes that all replicas confirm, in half of them with one replica cut off",
+        total: 200,
+        round: 20,
+        test: Test::Rust { file: "durability", filter: "nothing_that_all_replicas_confirmed" },
+    },
+    Counted {
         name: "locks",
         about: "failovers (planned, kill -9, SIGSTOP) with eight holders of locks each, who must all be told",
         total: 60,
@@ -75,6 +82,13 @@ const COUNTED: &[Counted] = &[
         total: 30,
         round: 3,
         test: Test::Rust { file: "locks", filter: "fences_never_go_backwards" },
+    },
+    Counted {
+        name: "replica-reads",
+        about: "failovers (planned, kill -9, SIGSTOP) under reads from replicas: none may fail",
+        total: 60,
+        round: 6,
+        test: Test::Rust { file: "replica_reads", filter: "followed_through_failovers" },
     },
     Counted {
         name: "scans",
