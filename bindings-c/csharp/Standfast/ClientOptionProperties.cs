@@ -240,6 +240,12 @@ namespace Standfast
             set { this["max_reply_depth"] = value; }
         }
 
+        /// <summary>How many replicas must have a write before it counts as done, and how long they may take: `replicas(2)`, `replicas(2,500ms)`. Default: none.</summary>
+        public string Durability
+        {
+            set { this["durability"] = value; }
+        }
+
         /// <summary>Which hops are encrypted; rediss:// and rediss+sentinel:// encrypt all. Default: none. One of: none, data, sentinel, both.</summary>
         public string Tls
         {
@@ -368,12 +374,6 @@ namespace Standfast
         public TimeSpan RetryBackoffFirst
         {
             set { this["retry_backoff_first"] = value; }
-        }
-
-        /// <summary>How many replicas must have a write before it counts as done. Default: none. Reserved: this version takes the default only.</summary>
-        public string Durability
-        {
-            set { this["durability"] = value; }
         }
 
         /// <summary>A subscription that is silent for so long is made anew. Default: off. Reserved: this version takes the default only.</summary>
