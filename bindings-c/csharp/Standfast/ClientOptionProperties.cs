@@ -328,6 +328,8 @@ namespace Standfast
         public string IpPreference
         {
             set { this["ip_preference"] = value; }
+        }
+
         /// <summary>How often a write is tried to see whether writing works; `off` for never. Default: off.</summary>
         public TimeSpan WriteProbeInterval
         {
