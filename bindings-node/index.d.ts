@@ -110,6 +110,8 @@ export interface ConnectOptions {
   maxReplyBytes?: number;
   /** The deepest nesting of a reply that is accepted. Default: 128. */
   maxReplyDepth?: number;
+  /** How many replicas must have a write before it counts as done, and how long they may take: `replicas(2)`, `replicas(2,500ms)`. Default: none. */
+  durability?: string;
   /** Which hops are encrypted; rediss:// and rediss+sentinel:// encrypt all. Default: none. */
   tls?: 'none' | 'data' | 'sentinel' | 'both';
   /** Who may certify data nodes: `system`, a file of certificates (PEM), or their text. Default: system. */
@@ -154,8 +156,6 @@ export interface ConnectOptions {
   clientInfo?: string;
   /** Back-off before the first retry. Default: 0s. Reserved: this version takes the default only. Milliseconds, or text such as '5s'. */
   retryBackoffFirst?: number | string;
-  /** How many replicas must have a write before it counts as done. Default: none. Reserved: this version takes the default only. */
-  durability?: string;
   /** A subscription that is silent for so long is made anew. Default: off. Reserved: this version takes the default only. Milliseconds, or text such as '5s'. */
   maxSilence?: number | string;
   /** How often a message of our own proves that a subscription works. Default: off. Reserved: this version takes the default only. Milliseconds, or text such as '5s'. */

@@ -240,6 +240,12 @@ namespace Standfast
             set { this["max_reply_depth"] = value; }
         }
 
+        /// <summary>How many replicas must have a write before it counts as done, and how long they may take: `replicas(2)`, `replicas(2,500ms)`. Default: none.</summary>
+        public string Durability
+        {
+            set { this["durability"] = value; }
+        }
+
         /// <summary>Which hops are encrypted; rediss:// and rediss+sentinel:// encrypt all. Default: none. One of: none, data, sentinel, both.</summary>
         public string Tls
         {
@@ -322,6 +328,8 @@ namespace Standfast
         public string IpPreference
         {
             set { this["ip_preference"] = value; }
+        }
+
         /// <summary>How often a write is tried to see whether writing works; `off` for never. Default: off.</summary>
         public TimeSpan WriteProbeInterval
         {
@@ -368,12 +376,6 @@ namespace Standfast
         public TimeSpan RetryBackoffFirst
         {
             set { this["retry_backoff_first"] = value; }
-        }
-
-        /// <summary>How many replicas must have a write before it counts as done. Default: none. Reserved: this version takes the default only.</summary>
-        public string Durability
-        {
-            set { this["durability"] = value; }
         }
 
         /// <summary>A subscription that is silent for so long is made anew. Default: off. Reserved: this version takes the default only.</summary>

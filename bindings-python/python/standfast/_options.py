@@ -93,6 +93,8 @@ class Options(TypedDict, total=False):
     """The largest reply that is accepted. Default: 536870912."""
     max_reply_depth: int | None
     """The deepest nesting of a reply that is accepted. Default: 128."""
+    durability: str | None
+    """How many replicas must have a write before it counts as done, and how long they may take: ``replicas(2)``, ``replicas(2,500ms)``. Default: none."""
     tls: Literal["none", "data", "sentinel", "both"] | None
     """Which hops are encrypted; rediss:// and rediss+sentinel:// encrypt all. Default: none."""
     tls_ca: str | None
@@ -137,8 +139,6 @@ class Options(TypedDict, total=False):
     """The library's name and version that servers show in CLIENT LIST. Reserved: this version takes the default only."""
     retry_backoff_first: Seconds | None
     """Back-off before the first retry. Default: 0s. Reserved: this version takes the default only."""
-    durability: str | None
-    """How many replicas must have a write before it counts as done. Default: none. Reserved: this version takes the default only."""
     max_silence: Seconds | None
     """A subscription that is silent for so long is made anew. Default: off. Reserved: this version takes the default only."""
     pulse_interval: Seconds | None
