@@ -1,8 +1,8 @@
 //! TLS as a stage inside the [engine](super::engine): plain bytes on one side, records on the other. No I/O.
 //!
 //! The handshake is a part of it: whoever drives the link writes what the engine puts out and feeds what comes, and the first
-//! request goes out when the handshake is done. A record is sealed only when the one before was handed to the kernel, so that
-//! what was not sent can still be told from what was, and at most one record waits here in each direction.
+//! request goes out when the handshake is done. A record is sealed only when the kernel has begun to take the one before, so that
+//! what was not sent can still be told from what was, and at most two records wait here to be written, and one to be read.
 
 use std::fmt;
 use std::sync::Arc;
