@@ -82,6 +82,12 @@ export interface ConnectOptions {
   subscriptionBytes?: number;
   /** What a full subscription queue does. Default: drop_oldest. */
   overflow?: 'drop_oldest' | 'drop_newest' | 'close';
+  /** A subscription without a message for so long has its link checked, and made anew if it does not prove that it lives; `off` for never. Default: off. Milliseconds, or text such as '5s'. */
+  maxSilence?: number | string;
+  /** How often a message of our own proves that the subscription works from publishing to receiving; `off` for never. Default: off. Milliseconds, or text such as '5s'. */
+  pulseInterval?: number | string;
+  /** How many nodes a subscription listens to: 2 for a replica, too. Default: 1. */
+  redundancy?: number;
   /** Switch when the selected replica says that it is the master, before the sentinels confirm. Default: on. */
   eagerSwitch?: boolean;
   /** Hold commands during a planned failover. Default: on. */
@@ -156,12 +162,6 @@ export interface ConnectOptions {
   clientInfo?: string;
   /** Back-off before the first retry. Default: 0s. Reserved: this version takes the default only. Milliseconds, or text such as '5s'. */
   retryBackoffFirst?: number | string;
-  /** A subscription that is silent for so long is made anew. Default: off. Reserved: this version takes the default only. Milliseconds, or text such as '5s'. */
-  maxSilence?: number | string;
-  /** How often a message of our own proves that a subscription works. Default: off. Reserved: this version takes the default only. Milliseconds, or text such as '5s'. */
-  pulseInterval?: number | string;
-  /** How many nodes a subscription listens to. Default: 1. Reserved: this version takes the default only. */
-  redundancy?: number;
   // </options>
 }
 

@@ -21,8 +21,11 @@ pub(crate) struct Subscription {
     decode: bool,
     /// The name of the last message's channel: most messages come on the same one as the one before. Locked only while the
     /// interpreter is held.
-    last: Mutex<Option<(Arc<[u8]>, Py<PyAny>)>>,
+    last: Mutex<Option<Known>>,
 }
+
+/// A channel's name, as the core and as Python has it.
+type Known = (Arc<[u8]>, Py<PyAny>);
 
 impl Subscription {
     pub(crate) fn new(inner: standfast::Subscription, decode: bool) -> Subscription {

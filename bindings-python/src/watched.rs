@@ -19,14 +19,14 @@ pub(crate) struct Watched {
 
 enum State {
     /// Not begun yet, or that of a thread.
-    Waiting(Option<standfast::Watched>),
+    Waiting(Option<Box<standfast::Watched>>),
     /// That of a task.
     Shared(SharedWatched),
 }
 
 impl Watched {
     pub(crate) fn new(watched: standfast::Watched) -> Watched {
-        Watched { state: Mutex::new(State::Waiting(Some(watched))) }
+        Watched { state: Mutex::new(State::Waiting(Some(Box::new(watched)))) }
     }
 
     fn lock(&self, py: Python<'_>) -> PyResult<MutexGuard<'_, State>> {
@@ -45,7 +45,7 @@ impl Watched {
         if let State::Waiting(watched) = &mut *state
             && let Some(watched) = watched.take()
         {
-            *state = State::Shared(watched.into());
+            *state = State::Shared((*watched).into());
         }
         match &*state {
             State::Shared(shared) => Ok(shared.clone()),
@@ -106,7 +106,7 @@ impl Watched {
     #[getter]
     fn lost(&self, py: Python<'_>) -> PyResult<bool> {
         Ok(match &*self.lock(py)? {
-            State::Waiting(watched) => watched.as_ref().is_some_and(standfast::Watched::is_lost),
+            State::Waiting(watched) => watched.as_ref().is_some_and(|watched| watched.is_lost()),
             State::Shared(shared) => shared.is_lost(),
         })
     }

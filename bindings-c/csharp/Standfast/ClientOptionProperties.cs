@@ -156,6 +156,24 @@ namespace Standfast
             set { this["overflow"] = value; }
         }
 
+        /// <summary>A subscription without a message for so long has its link checked, and made anew if it does not prove that it lives; `off` for never. Default: off.</summary>
+        public TimeSpan MaxSilence
+        {
+            set { this["max_silence"] = value; }
+        }
+
+        /// <summary>How often a message of our own proves that the subscription works from publishing to receiving; `off` for never. Default: off.</summary>
+        public TimeSpan PulseInterval
+        {
+            set { this["pulse_interval"] = value; }
+        }
+
+        /// <summary>How many nodes a subscription listens to: 2 for a replica, too. Default: 1.</summary>
+        public long Redundancy
+        {
+            set { this["redundancy"] = value; }
+        }
+
         /// <summary>Switch when the selected replica says that it is the master, before the sentinels confirm. Default: on.</summary>
         public bool EagerSwitch
         {
@@ -376,24 +394,6 @@ namespace Standfast
         public TimeSpan RetryBackoffFirst
         {
             set { this["retry_backoff_first"] = value; }
-        }
-
-        /// <summary>A subscription that is silent for so long is made anew. Default: off. Reserved: this version takes the default only.</summary>
-        public TimeSpan MaxSilence
-        {
-            set { this["max_silence"] = value; }
-        }
-
-        /// <summary>How often a message of our own proves that a subscription works. Default: off. Reserved: this version takes the default only.</summary>
-        public TimeSpan PulseInterval
-        {
-            set { this["pulse_interval"] = value; }
-        }
-
-        /// <summary>How many nodes a subscription listens to. Default: 1. Reserved: this version takes the default only.</summary>
-        public long Redundancy
-        {
-            set { this["redundancy"] = value; }
         }
     }
 }

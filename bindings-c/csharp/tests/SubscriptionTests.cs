@@ -57,7 +57,7 @@ internal static class SubscriptionTests
             }
             var three = new SubscriptionOptions();
             three["redundancy"] = 3;
-            Check.Throws(ErrorCode.InvalidOption, () => client.Subscribe(three, "cs:x"));
+            Check.Fails<StandfastConfigurationException>(ErrorCode.InvalidOption, () => client.Subscribe(three, "cs:x"));
         }
     }
 

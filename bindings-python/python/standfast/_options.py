@@ -65,6 +65,12 @@ class Options(TypedDict, total=False):
     """Bytes that a subscription's queue holds. Default: 16777216."""
     overflow: Literal["drop_oldest", "drop_newest", "close"] | None
     """What a full subscription queue does. Default: drop_oldest."""
+    max_silence: Seconds | None
+    """A subscription without a message for so long has its link checked, and made anew if it does not prove that it lives; ``off`` for never. Default: off."""
+    pulse_interval: Seconds | None
+    """How often a message of our own proves that the subscription works from publishing to receiving; ``off`` for never. Default: off."""
+    redundancy: int | None
+    """How many nodes a subscription listens to: 2 for a replica, too. Default: 1."""
     eager_switch: bool | None
     """Switch when the selected replica says that it is the master, before the sentinels confirm. Default: on."""
     fence: bool | None
@@ -139,9 +145,3 @@ class Options(TypedDict, total=False):
     """The library's name and version that servers show in CLIENT LIST. Reserved: this version takes the default only."""
     retry_backoff_first: Seconds | None
     """Back-off before the first retry. Default: 0s. Reserved: this version takes the default only."""
-    max_silence: Seconds | None
-    """A subscription that is silent for so long is made anew. Default: off. Reserved: this version takes the default only."""
-    pulse_interval: Seconds | None
-    """How often a message of our own proves that a subscription works. Default: off. Reserved: this version takes the default only."""
-    redundancy: int | None
-    """How many nodes a subscription listens to. Default: 1. Reserved: this version takes the default only."""
