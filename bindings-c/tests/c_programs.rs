@@ -128,10 +128,9 @@ fn credentials_are_replaced_and_tls_works() {
     let program = compile("credentials", &["tests/credentials.c"]);
     let start = |tls| Lab::start(LabOptions { tls, replicas: 0, sentinels: 1, ..LabOptions::default() });
     let encrypted = start(Some(TlsOptions { mutual: true, ..TlsOptions::default() })).expect("the lab starts");
-    for run in [plain, valgrind] {
-        let lab = start(None).expect("the lab starts");
-        run(&program, &[&lab.url(), &encrypted.url()]);
-    }
+    plain(&program, &[&start(None).expect("the lab starts").url(), &encrypted.url()]);
+    // Not with TLS: valgrind cannot follow the assembly of the cryptography, and takes what it decrypts for uninitialised.
+    valgrind(&program, &[&start(None).expect("the lab starts").url()]);
 }
 
 #[test]
