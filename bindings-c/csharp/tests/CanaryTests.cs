@@ -18,7 +18,7 @@ internal static class CanaryTests
         using (var client = Client.Connect(lab.Url))
         {
             client.Set("a-string", "x");
-            told.Append(client).Append(client.Status().Fields).Append(string.Join(" ", client.Nodes().Select(node => node.Fields)));
+            told.Append(client).Append((object)client.Status().Fields).Append(string.Join(" ", client.Nodes().Select(node => (object)node.Fields)));
             told.Append(string.Join(" ", client.Doctor().Select(finding => finding.Reason + finding.Details)));
             foreach (var scenario in scenarios)
             {
@@ -34,7 +34,7 @@ internal static class CanaryTests
             }
             for (var next = client.NextEvent(TimeSpan.Zero); next != null; next = client.NextEvent(TimeSpan.Zero))
             {
-                told.Append(next.Kind).Append(next.Fields);
+                told.Append(next.Kind).Append((object)next.Fields);
             }
         }
         var whole = told.ToString();

@@ -66,13 +66,13 @@ internal static class OriginTests
             Check.Equal(50, client.ScanKeys(options).Count());
             client.Execute("WAIT", 2, 5000);
             Check.Equal(50, client.ScanKeys("cs:scan:*").Distinct().Count());
-            client.Execute("HSET", "cs:h", "f", "v");
-            client.Execute("SADD", "cs:s", "m");
-            client.Execute("ZADD", "cs:z", 1.5, "m");
+            client.Execute("HSET", "cs:scan-h", "f", "v");
+            client.Execute("SADD", "cs:scan-s", "m");
+            client.Execute("ZADD", "cs:scan-z", 1.5, "m");
             var master = new ScanOptions { OnMaster = true };
-            Check.Equal("v", client.ScanHash("cs:h", master).Single().Value.AsString());
-            Check.Equal("m", client.ScanSet("cs:s", master).Single().AsString());
-            Check.Equal(1.5, client.ScanSortedSet("cs:z", master).Single().Value);
+            Check.Equal("v", client.ScanHash("cs:scan-h", master).Single().Value.AsString());
+            Check.Equal("m", client.ScanSet("cs:scan-s", master).Single().AsString());
+            Check.Equal(1.5, client.ScanSortedSet("cs:scan-z", master).Single().Value);
             Check.Fails<StandfastException>(ErrorCode.InvalidArgument, () => client.ScanKeys(new ScanOptions { Count = 0 }).ToList());
         }
     }
