@@ -108,6 +108,9 @@ class _AsyncioClient:
     def psubscribe(self, *patterns: Any, **options: Any) -> Stream:
         return _AsyncioStream(self._face, self._client.psubscribe(*patterns, **options))
 
+    def ssubscribe(self, *channels: Any, **options: Any) -> Stream:
+        return _AsyncioStream(self._face, self._client.ssubscribe(*channels, **options))
+
     def status(self) -> dict[str, Any]:
         return self._client.status()
 

@@ -19,7 +19,7 @@ internal static class CanaryTests
         {
             client.Set("a-string", "x");
             told.Append(client).Append((object)client.Status().Fields).Append(string.Join(" ", client.Nodes().Select(node => (object)node.Fields)));
-            told.Append(string.Join(" ", client.Doctor().Select(finding => finding.Reason + finding.Details)));
+            told.Append(string.Join(" ", client.Doctor().Select(finding => finding.Reason + (object)finding.Details)));
             foreach (var scenario in scenarios)
             {
                 try

@@ -7,16 +7,13 @@ name types, never values.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 Name = str | bytes
 """A key, a channel or a pattern."""
 
 Argument = str | bytes | bytearray | memoryview | int | float
 """What a command takes: text is sent as UTF-8, numbers as Python prints them."""
-
-ReadFrom = Literal["master", "replica", "prefer_replica", "any"]
-"""Where commands that only read may be executed."""
 
 Number = float | str | bytes
 """A number, or text such as ``"-inf"`` or ``"(1.5"``, where the command takes that."""

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from . import _native
-from ._arguments import Argument, Name, ReadFrom, scan_options, subscription_options
+from ._arguments import Argument, Name, scan_options, subscription_options
 from ._commands import Commands
 from ._items import TextT
 from ._lock import Lock
@@ -38,7 +38,7 @@ class Client(Commands[TextT]):
         self._decode = decode
         self._timeout: float | None = None
         self._idempotent = False
-        self._read_from: ReadFrom | None = None
+        self._read_from: Literal["master", "replica", "prefer_replica", "any"] | None = None
         self._first: Client[Any] | None = None
 
     def execute(
@@ -47,7 +47,7 @@ class Client(Commands[TextT]):
         timeout: float | None = None,
         decode: bool | None = None,
         idempotent: bool | None = None,
-        read_from: ReadFrom | None = None,
+        read_from: Literal["master", "replica", "prefer_replica", "any"] | None = None,
     ) -> Any:
         """Execute a command and wait for its reply.
 
@@ -81,7 +81,7 @@ class Client(Commands[TextT]):
         timeout: float | None = None,
         decode: Literal[True],
         idempotent: bool | None = None,
-        read_from: ReadFrom | None = None,
+        read_from: Literal["master", "replica", "prefer_replica", "any"] | None = None,
     ) -> Client[str]: ...
     @overload
     def with_options(
@@ -90,7 +90,7 @@ class Client(Commands[TextT]):
         timeout: float | None = None,
         decode: Literal[False],
         idempotent: bool | None = None,
-        read_from: ReadFrom | None = None,
+        read_from: Literal["master", "replica", "prefer_replica", "any"] | None = None,
     ) -> Client[bytes]: ...
     @overload
     def with_options(
@@ -99,7 +99,7 @@ class Client(Commands[TextT]):
         timeout: float | None = None,
         decode: None = None,
         idempotent: bool | None = None,
-        read_from: ReadFrom | None = None,
+        read_from: Literal["master", "replica", "prefer_replica", "any"] | None = None,
     ) -> Client[TextT]: ...
     def with_options(
         self,
@@ -107,7 +107,7 @@ class Client(Commands[TextT]):
         timeout: float | None = None,
         decode: bool | None = None,
         idempotent: bool | None = None,
-        read_from: ReadFrom | None = None,
+        read_from: Literal["master", "replica", "prefer_replica", "any"] | None = None,
     ) -> Client[Any]:
         """The same client with other options for the commands that are called on what is returned.
 

@@ -14,6 +14,9 @@ use standfast_behaviour::{connect, memory, run, until};
 const MEMORY: usize = 64 << 10;
 const BOUNDS: &str = "connect_deadline=2s&connect_timeout=700ms&sentinel_timeout=700ms&command_timeout=1s&max_reply_bytes=1048576&max_reply_depth=32";
 
+/// The process's memory is measured: one test at a time.
+static ALONE: Mutex<()> = Mutex::new(());
+
 /// A server of one behaviour, for as many connections as come. It ends with the process.
 fn peer(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -147,6 +150,7 @@ fn endless(begin: &'static [u8], again: &'static [u8]) -> impl Fn(TcpStream) + S
 
 #[test]
 fn first_words_that_are_none() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let cases: Vec<(&str, SocketAddr)> = vec![
         ("garbage", peer(endless(b"", b"\x00\xff\x13garbage\x80"))),
         ("a line without an end", peer(endless(b"+", b"aaaaaaaaaaaaaaaa"))),
@@ -190,6 +194,7 @@ fn greeted(addr: SocketAddr) -> Client {
 
 #[test]
 fn replies_that_are_none() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let answers: [(&str, Vec<u8>); 9] = [
         ("garbage", b"\x00\xff\x13garbage\r\n".to_vec()),
         ("a bulk that is too long", b"$1099511627776\r\n".to_vec()),
@@ -213,6 +218,7 @@ fn replies_that_are_none() {
 
 #[test]
 fn a_second_reply_is_given_to_nobody() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let asked = Arc::new(AtomicUsize::new(0));
     let counting = Arc::clone(&asked);
     let client = greeted(master(move || {
@@ -229,6 +235,7 @@ fn a_second_reply_is_given_to_nobody() {
 
 #[test]
 fn sentinels_that_lie() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     // A master at a foreign port: something that is no Redis at all.
     let foreign = peer(endless(b"SSH-2.0-OpenSSH_9.2\r\n", b"SSH-2.0-OpenSSH_9.2\r\n"));
     let error = refused("a foreign port", &by_sentinel(sentinel(foreign, "*0\r\n".into(), "*0\r\n".into())));
@@ -268,6 +275,7 @@ fn sentinels_that_lie() {
 
 #[test]
 fn a_node_that_nobody_named_is_not_used() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     // Both say that they are masters; the sentinel names one.
     let (named, other) = (master(|| b"+named\r\n".to_vec()), master(|| b"+other\r\n".to_vec()));
     let replica = list(&["ip", "127.0.0.1", "port", &other.port().to_string(), "flags", "slave"]);

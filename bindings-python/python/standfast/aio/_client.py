@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from .. import _native
-from .._arguments import Argument, Name, ReadFrom, scan_options, subscription_options
+from .._arguments import Argument, Name, scan_options, subscription_options
 from .._items import TextT
 from ._commands import Commands
 from ._loop import Drivers
@@ -38,7 +38,7 @@ class Client(Commands[TextT]):
         self._decode = decode
         self._timeout: float | None = None
         self._idempotent = False
-        self._read_from: ReadFrom | None = None
+        self._read_from: Literal["master", "replica", "prefer_replica", "any"] | None = None
         self._first: Client[Any] | None = None
         self._drivers = Drivers(native)
         self._events = Events(native.events())
@@ -49,7 +49,7 @@ class Client(Commands[TextT]):
         timeout: float | None = None,
         decode: bool | None = None,
         idempotent: bool | None = None,
-        read_from: ReadFrom | None = None,
+        read_from: Literal["master", "replica", "prefer_replica", "any"] | None = None,
     ) -> Any:
         """Execute a command and wait for its reply.
 
@@ -84,7 +84,7 @@ class Client(Commands[TextT]):
         timeout: float | None = None,
         decode: Literal[True],
         idempotent: bool | None = None,
-        read_from: ReadFrom | None = None,
+        read_from: Literal["master", "replica", "prefer_replica", "any"] | None = None,
     ) -> Client[str]: ...
     @overload
     def with_options(
@@ -93,7 +93,7 @@ class Client(Commands[TextT]):
         timeout: float | None = None,
         decode: Literal[False],
         idempotent: bool | None = None,
-        read_from: ReadFrom | None = None,
+        read_from: Literal["master", "replica", "prefer_replica", "any"] | None = None,
     ) -> Client[bytes]: ...
     @overload
     def with_options(
@@ -102,7 +102,7 @@ class Client(Commands[TextT]):
         timeout: float | None = None,
         decode: None = None,
         idempotent: bool | None = None,
-        read_from: ReadFrom | None = None,
+        read_from: Literal["master", "replica", "prefer_replica", "any"] | None = None,
     ) -> Client[TextT]: ...
     def with_options(
         self,
@@ -110,7 +110,7 @@ class Client(Commands[TextT]):
         timeout: float | None = None,
         decode: bool | None = None,
         idempotent: bool | None = None,
-        read_from: ReadFrom | None = None,
+        read_from: Literal["master", "replica", "prefer_replica", "any"] | None = None,
     ) -> Client[Any]:
         """The same client with other options; see :meth:`standfast.Client.with_options`."""
         other: Client[Any] = Client.__new__(Client)
