@@ -148,46 +148,6 @@ fn endless(begin: &'static [u8], again: &'static [u8]) -> impl Fn(TcpStream) + S
     }
 }
 
-#[test]
-fn first_words_that_are_none() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let cases: Vec<(&str, SocketAddr)> = vec![
-        ("garbage", peer(endless(b"", b"\x00\xff\x13garbage\x80"))),
-        ("a line without an end", peer(endless(b"+", b"aaaaaaaaaaaaaaaa"))),
-        ("a bulk of all memory", peer(endless(b"$9223372036854775807\r\n", b"aaaaaaaaaaaaaaaa"))),
-        ("a bulk of a terabyte", peer(endless(b"$1099511627776\r\n", b"aaaaaaaaaaaaaaaa"))),
-        ("a negative length", peer(endless(b"*-7\r\n", b"*-7\r\n"))),
-        ("an array of all memory", peer(endless(b"*9223372036854775807\r\n", b":1\r\n"))),
-        ("a map of a billion", peer(endless(b"%1000000000\r\n", b":1\r\n"))),
-        ("nesting without end", peer(endless(b"", b"*1\r\n"))),
-        ("maps as keys of maps", peer(endless(b"", b"%1\r\n"))),
-        ("attributes without end", peer(endless(b"", b"|1\r\n+a\r\n+b\r\n"))),
-        ("pushes that nobody asked for", peer(endless(b"", b">2\r\n+message\r\n+x\r\n"))),
-        ("replies without a question", peer(endless(b"", b"+OK\r\n"))),
-        (
-            "another protocol",
-            peer(endless(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", b"SSH-2.0-OpenSSH_9.2\r\n")),
-        ),
-        ("silence", peer(|mut stream| _ = stream.read_to_end(&mut Vec::new()))),
-        ("the end at once", peer(|_| {})),
-        (
-            "a slow drip",
-            peer(|mut stream| {
-                for byte in hello("standalone").iter().cycle() {
-                    std::thread::park_timeout(Duration::from_millis(50));
-                    if stream.write_all(&[*byte]).is_err() {
-                        return;
-                    }
-                }
-            }),
-        ),
-    ];
-    for (what, addr) in cases {
-        refused(&format!("a node: {what}"), &direct(addr));
-        refused(&format!("a sentinel: {what}"), &by_sentinel(addr));
-    }
-}
-
 fn greeted(addr: SocketAddr) -> Client {
     connect(&direct(addr)).unwrap()
 }

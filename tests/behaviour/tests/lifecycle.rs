@@ -53,6 +53,9 @@ fn a_late_reply_goes_to_nobody_else() {
     assert_eq!(run(&client, "GET mine").unwrap(), Value::BulkString(b"1".to_vec()));
 
     let queue = Queue::open(&client).unwrap();
+    // With a link: what waits for one is certainly not executed.
+    queue.submit(Request::new(["PING"]).unwrap(), Timeout::Default, 0).unwrap();
+    assert_eq!(queue.next_blocking(Some(LIMIT), None).unwrap().unwrap().tag, 0);
     queue
         .submit(Request::new(["DEBUG", "SLEEP", "0.3"]).unwrap(), Timeout::After(Duration::from_millis(50)), 1)
         .unwrap();

@@ -1,8 +1,8 @@
 //! The queue of a host with an event loop: the host's own thread drives the links, by the rules for drivers.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
 use standfast::{
@@ -12,6 +12,13 @@ use standfast_behaviour::{
     LIMIT, SWALLOW, client, count, event, follows, lab, memory, proxied, raw, run, threads_and_descriptors, until,
 };
 use standfast_lab::{Lab, Side};
+
+/// What one test counts, threads and descriptors of the process, all others change.
+static COUNTING: RwLock<()> = RwLock::new(());
+
+fn beside_others() -> RwLockReadGuard<'static, ()> {
+    COUNTING.read().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn submit(queue: &Queue, line: &str, timeout: Timeout, tag: u64) -> bool {
     queue.submit(Request::new(line.split(' ')).unwrap(), timeout, tag).unwrap()
@@ -50,6 +57,7 @@ fn waits_on(lab: &Lab, node: SocketAddr, command: &str, times: usize) {
 
 #[test]
 fn commands_of_a_queue_share_one_link_and_are_answered_in_order() {
+    let _counted = beside_others();
     let lab = lab();
     let client = client(&lab, "");
     for host in [Host::Polls, Host::Turns] {
@@ -78,6 +86,7 @@ fn commands_of_a_queue_share_one_link_and_are_answered_in_order() {
 /// What is alone is written by the call itself: no turn is needed before the answer is there.
 #[test]
 fn a_single_command_is_written_at_once_and_its_answer_makes_the_descriptor_readable() {
+    let _counted = beside_others();
     let lab = lab();
     let client = client(&lab, "");
     let queue = Queue::open_for(&client, Host::Turns).unwrap();
@@ -118,6 +127,7 @@ fn a_single_command_is_written_at_once_and_its_answer_makes_the_descriptor_reada
 
 #[test]
 fn what_was_not_sent_goes_to_the_new_master_and_what_was_sent_may_have_been_executed() {
+    let _counted = beside_others();
     let lab = lab();
     let client = client(&lab, "command_timeout=20s");
     let queue = Queue::open(&client).unwrap();
@@ -144,6 +154,7 @@ fn what_was_not_sent_goes_to_the_new_master_and_what_was_sent_may_have_been_exec
 /// Rule 2, and 3: during a fence nothing is written, and afterwards it goes to the new master.
 #[test]
 fn a_planned_failover_loses_and_repeats_nothing() {
+    let _counted = beside_others();
     let lab = lab();
     let client = client(&lab, "command_timeout=20s");
     let queue = Queue::open(&client).unwrap();
@@ -166,6 +177,7 @@ fn a_planned_failover_loses_and_repeats_nothing() {
 /// Rule 4: what is sent to a link that died during its rest is not sent to it at all.
 #[test]
 fn a_link_that_died_during_its_rest_is_found_before_a_command_is_sent() {
+    let _counted = beside_others();
     let lab = proxied();
     let client = client(&lab, "heartbeat_interval=300ms&heartbeat_timeout=300ms&command_timeout=20s");
     let queue = Queue::open(&client).unwrap();
@@ -181,6 +193,7 @@ fn a_link_that_died_during_its_rest_is_found_before_a_command_is_sent() {
 /// The same for tasks and for waiting threads.
 #[test]
 fn every_driver_asks_a_rested_link_before_it_uses_it() {
+    let _counted = beside_others();
     let lab = proxied();
     let client = client(&lab, "heartbeat_interval=300ms&heartbeat_timeout=300ms&command_timeout=20s");
     let master = lab.master().unwrap();
@@ -202,6 +215,7 @@ fn every_driver_asks_a_rested_link_before_it_uses_it() {
 /// Rules 5 and 6.
 #[test]
 fn a_black_holed_master_costs_bounded_memory_and_is_used_again_at_once() {
+    let _counted = beside_others();
     let lab = proxied();
     let client = client(&lab, "max_pending=5000");
     let queue = Queue::open(&client).unwrap();
@@ -251,6 +265,7 @@ fn a_black_holed_master_costs_bounded_memory_and_is_used_again_at_once() {
 
 #[test]
 fn a_command_that_was_given_up_is_forgotten_and_its_reply_goes_to_nobody() {
+    let _counted = beside_others();
     let lab = lab();
     let client = client(&lab, "");
     let queue = Queue::open(&client).unwrap();
@@ -277,6 +292,7 @@ fn a_command_that_was_given_up_is_forgotten_and_its_reply_goes_to_nobody() {
 
 #[test]
 fn more_than_max_pending_is_refused_at_once_by_a_queue() {
+    let _counted = beside_others();
     let lab = lab();
     let client = client(&lab, "max_pending=100");
     let queue = Queue::open(&client).unwrap();
@@ -294,6 +310,7 @@ fn more_than_max_pending_is_refused_at_once_by_a_queue() {
 /// Rule 10.
 #[test]
 fn closing_with_commands_under_way_leaves_nothing() {
+    let _alone = COUNTING.write().unwrap_or_else(PoisonError::into_inner);
     let lab = lab();
     drop(client(&lab, ""));
     let before = until("the first client is gone", || {
@@ -344,6 +361,7 @@ fn closing_with_commands_under_way_leaves_nothing() {
 /// Four ways to lose the master, with blocking commands under way.
 #[test]
 fn a_blocking_command_of_a_queue_ends_soon_after_its_master() {
+    let _counted = beside_others();
     let lab = lab();
     let client = client(&lab, "");
     let queue = Queue::open(&client).unwrap();
@@ -391,6 +409,7 @@ fn a_blocking_command_of_a_queue_ends_soon_after_its_master() {
 
 #[test]
 fn pending_blocking_commands_do_not_stand_in_the_way() {
+    let _counted = beside_others();
     let lab = lab();
     let client = client(&lab, "");
     let queue = Queue::open(&client).unwrap();
@@ -417,6 +436,7 @@ fn pending_blocking_commands_do_not_stand_in_the_way() {
 
 #[test]
 fn a_drain_finishes_what_was_accepted_in_every_driver() {
+    let _counted = beside_others();
     let lab = lab();
     let client = client(&lab, "");
     let queue = Queue::open(&client).unwrap();
