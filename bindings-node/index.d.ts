@@ -1,9 +1,7 @@
 // The public API's types, written by hand (the options by `cargo xtask codegen`) and checked by test/types.test-d.ts.
 /// <reference types="node" />
-import type { Commands, Text } from './commands';
-import type { QueuedCommands } from './queued';
+import type { Commands } from './commands';
 
-export type { QueuedCommands } from './queued';
 export type { Commands, Integer, Many, Numeric, Pairs, Text } from './commands';
 
 /** What may be sent: numbers are sent as JavaScript writes them. */
@@ -44,17 +42,13 @@ export interface ConnectOptions {
   sentinelAuth?: 'same';
   /** The database number. Default: 0. */
   db?: number;
-  /** A file with the password on the data nodes, read again for every connection. */
-  passwordFile?: string;
-  /** A file with the password on the sentinels, read again for every connection. */
-  sentinelPasswordFile?: string;
   /** Whether connect waits for the first master. Default: wait. */
   connect?: 'wait' | 'background';
   /** How long connect waits for the first master. Default: 10s. Milliseconds, or text such as '5s'. */
   connectDeadline?: number | string;
-  /** Time for one connection to a data node: TCP, TLS, handshake and role. Default: 2s. Milliseconds, or text such as '5s'. */
+  /** Time for one connection to a data node: TCP, handshake and role. Default: 2s. Milliseconds, or text such as '5s'. */
   connectTimeout?: number | string;
-  /** Time for connecting to a sentinel (TCP, TLS, handshake), and for each question to it. Default: 300ms. Milliseconds, or text such as '5s'. */
+  /** Time for connecting to a sentinel, and for each question to it. Default: 300ms. Milliseconds, or text such as '5s'. */
   sentinelTimeout?: number | string;
   /** How long the first sentinel's answer waits for those of the others, unless a majority has answered. Default: 100ms. Milliseconds, or text such as '5s'. */
   hedgeDelay?: number | string;
@@ -82,12 +76,6 @@ export interface ConnectOptions {
   subscriptionBytes?: number;
   /** What a full subscription queue does. Default: drop_oldest. */
   overflow?: 'drop_oldest' | 'drop_newest' | 'close';
-  /** A subscription without a message for so long has its link checked, and made anew if it does not prove that it lives; `off` for never. Default: off. Milliseconds, or text such as '5s'. */
-  maxSilence?: number | string;
-  /** How often a message of our own proves that the subscription works from publishing to receiving; `off` for never. Default: off. Milliseconds, or text such as '5s'. */
-  pulseInterval?: number | string;
-  /** How many nodes a subscription listens to: 2 for a replica, too. Default: 1. */
-  redundancy?: number;
   /** Switch when the selected replica says that it is the master, before the sentinels confirm. Default: on. */
   eagerSwitch?: boolean;
   /** Hold commands during a planned failover. Default: on. */
@@ -116,52 +104,30 @@ export interface ConnectOptions {
   maxReplyBytes?: number;
   /** The deepest nesting of a reply that is accepted. Default: 128. */
   maxReplyDepth?: number;
-  /** How many replicas must have a write before it counts as done, and how long they may take: `replicas(2)`, `replicas(2,500ms)`. Default: none. */
-  durability?: string;
-  /** Which hops are encrypted; rediss:// and rediss+sentinel:// encrypt all. Default: none. */
-  tls?: 'none' | 'data' | 'sentinel' | 'both';
-  /** Who may certify data nodes: `system`, a file of certificates (PEM), or their text. Default: system. */
-  tlsCa?: string;
-  /** The client's certificate for data nodes: a file (PEM), or its text. */
-  tlsCert?: string;
-  /** The key of `tls_cert`: a file (PEM), or its text. */
-  tlsKey?: string;
-  /** The name in the certificates of data nodes: the host that is connected to, a fixed name, or rules host:port=name,... Default: announced. */
-  tlsServerName?: string;
-  /** Whether data nodes have to prove who they are; `insecure` is for tests. Default: full. */
-  tlsVerify?: 'full' | 'insecure';
-  /** `same`: the sentinels take the TLS settings of the data nodes. Default: own. */
-  sentinelTls?: 'own' | 'same';
-  /** Who may certify sentinels: `system`, a file of certificates (PEM), or their text. Default: system. */
-  sentinelTlsCa?: string;
-  /** The client's certificate for sentinels: a file (PEM), or its text. */
-  sentinelTlsCert?: string;
-  /** The key of `sentinel_tls_cert`: a file (PEM), or its text. */
-  sentinelTlsKey?: string;
-  /** The name in the certificates of sentinels: the host that is connected to, a fixed name, or rules host:port=name,... Default: announced. */
-  sentinelTlsServerName?: string;
-  /** Whether sentinels have to prove who they are; `insecure` is for tests. Default: full. */
-  sentinelTlsVerify?: 'full' | 'insecure';
-  /** What is connected to instead of the addresses that sentinels announce: rules from=to,... of host:port or host. Default: none. */
-  addressMap?: string;
-  /** Which addresses of a host name are tried first; all of them are. Default: system. */
-  ipPreference?: 'system' | 'ipv4' | 'ipv6';
-  /** How often a write is tried to see whether writing works; `off` for never. Default: off. Milliseconds, or text such as '5s'. */
-  writeProbeInterval?: number | string;
-  /** The hash that the write probe sets a field of; without one, a key with the names of host and client. */
-  writeProbeKey?: string;
-  /** How long a write probe may take; `off` for as long as a heartbeat. Default: off. Milliseconds, or text such as '5s'. */
-  writeProbeTimeout?: number | string;
-  /** Which nodes commands that only read may go to. Default: master. */
-  readFrom?: 'master' | 'replica' | 'prefer_replica' | 'any';
-  /** How long ago a replica that is read from may have heard its master, in whole seconds; `off` for any time. Default: off. Milliseconds, or text such as '5s'. */
-  replicaMaxLag?: number | string;
   /** The name that servers show in CLIENT LIST. Default: standfast:<lang>:<version>. */
   clientName?: string;
+  /** Which hops are encrypted. Default: none. Reserved: this version takes the default only. */
+  tls?: 'none' | 'data' | 'sentinel' | 'both';
   /** The library's name and version that servers show in CLIENT LIST. Reserved: this version takes the default only. */
   clientInfo?: string;
   /** Back-off before the first retry. Default: 0s. Reserved: this version takes the default only. Milliseconds, or text such as '5s'. */
   retryBackoffFirst?: number | string;
+  /** Which nodes reads may go to. Default: master. Reserved: this version takes the default only. */
+  readFrom?: 'master' | 'replica' | 'any';
+  /** How many replicas must have a write before it counts as done. Default: none. Reserved: this version takes the default only. */
+  durability?: string;
+  /** How often a write is tried to see whether writing works. Default: off. Reserved: this version takes the default only. Milliseconds, or text such as '5s'. */
+  writeProbeInterval?: number | string;
+  /** The key that the write probe sets. Reserved: this version takes the default only. */
+  writeProbeKey?: string;
+  /** How long a write probe may take. Default: off. Reserved: this version takes the default only. Milliseconds, or text such as '5s'. */
+  writeProbeTimeout?: number | string;
+  /** A subscription that is silent for so long is made anew. Default: off. Reserved: this version takes the default only. Milliseconds, or text such as '5s'. */
+  maxSilence?: number | string;
+  /** How often a message of our own proves that a subscription works. Default: off. Reserved: this version takes the default only. Milliseconds, or text such as '5s'. */
+  pulseInterval?: number | string;
+  /** How many nodes a subscription listens to. Default: 1. Reserved: this version takes the default only. */
+  redundancy?: number;
   // </options>
 }
 
@@ -173,51 +139,6 @@ export interface CommandOptions<Buffers extends boolean = boolean> {
   /** Strings in the reply become Buffers. Without it, bytes that are not UTF-8 become U+FFFD. */
   buffers?: Buffers;
   signal?: AbortSignal;
-  /** Where it may be executed if it only reads; goes before the client's option. What writes goes to the master. */
-  readFrom?: 'master' | 'replica' | 'prefer_replica' | 'any';
-  /**
-   * Twice is as good as once: a command whose fate is unknown is sent again, inside its time, instead of failing with
-   * `MaybeExecuted`.
-   */
-  idempotent?: boolean;
-}
-
-export interface UnitOptions<Buffers extends boolean = boolean> extends CommandOptions<Buffers> {
-  /** Whether the first command that failed throws its error, whose `outcomes` are those of all. Default: true. */
-  throwOnError?: boolean;
-}
-
-/** Commands that are collected: each method adds one, and gives the collection back. */
-export interface Queued extends QueuedCommands {
-  /** Any command, name first. */
-  add(...args: Argument[]): this;
-  readonly length: number;
-}
-
-/** Several commands in one write. Each has an outcome of its own; of a transaction all are executed or none. */
-export interface Pipeline extends Queued {
-  /**
-   * One outcome for each command, in their order. When the link is lost on the way: `MaybeExecuted` for what was sent and
-   * writes something, `Disconnected` for what was certainly not executed; behind a command that was executed nothing is sent
-   * again by itself.
-   */
-  execute(options: UnitOptions & { buffers: true }): Promise<Reply<Buffer>[]>;
-  execute(options?: UnitOptions<false>): Promise<Reply[]>;
-}
-
-/** The commands of the client, executed at once on the link that watches the keys. */
-export interface Now extends Commands {
-  /** Any command, name first. */
-  execute(...args: Argument[]): Promise<Reply>;
-}
-
-export interface WatchOptions<Buffers extends boolean = boolean> {
-  /** Milliseconds for all attempts together, or Infinity; without it `commandTimeout` holds. */
-  timeout?: number;
-  /** How often the function is run at the most. */
-  attempts?: number;
-  buffers?: Buffers;
-  signal?: AbortSignal;
 }
 
 export interface SubscribeOptions<Buffers extends boolean = boolean> {
@@ -227,12 +148,6 @@ export interface SubscribeOptions<Buffers extends boolean = boolean> {
   bytes?: number;
   /** What a full queue does. */
   overflow?: Overflow;
-  /** Time without a message after which the link has to prove that it lives. Milliseconds, or text such as '5s'. */
-  maxSilence?: number | string;
-  /** Time between messages of our own that prove the way from publishing to receiving. The user needs the right to publish. */
-  pulseInterval?: number | string;
-  /** 2 listens to a replica, too, which may fill what a crash of the master would swallow. Default: 1. */
-  redundancy?: number;
   /** Channel, pattern and payload are Buffers. */
   buffers?: Buffers;
 }
@@ -290,97 +205,6 @@ export class Subscription<Text = string> implements AsyncIterable<Message<Text>>
   /** End it. What is queued can still be read. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
-}
-
-/** What a lock can be told when it is made. */
-export interface LockOptions {
-  /** Milliseconds after which it ends unless it is extended. */
-  ttl: number;
-  /** Who the owner is; without one, nobody else has the same. */
-  token?: Argument;
-  /** Extend it every third of `ttl` while it is held and this object exists. */
-  extend?: boolean;
-}
-
-/** `uncertain`: the master was lost or replaced since; extending it tells. */
-export type LockState = 'free' | 'held' | 'uncertain' | 'lost';
-
-export interface LockChange {
-  state: LockState;
-  why: string;
-}
-
-/**
- * A key that holds the token of its owner for a time. A holder is told of a failover before the lock's time ends; that there is only
- * one holder at every moment nobody can promise over asynchronous replication.
- */
-export class Lock {
-  private constructor();
-  /** Take it; while somebody else has it, try again for `wait` milliseconds. `false`: somebody else has it. */
-  take(wait?: number, options?: WaitOptions): Promise<boolean>;
-  /** The same, but rejected with LockNotHeld: `await using held = await client.lock('job', { ttl: 10_000 }).acquire()`. */
-  acquire(wait?: number, options?: WaitOptions): Promise<this>;
-  /** Make it last as long as it was made for, or `ttl` milliseconds, from now on. Rejected with LockNotHeld when it is not ours. */
-  extend(ttl?: number, options?: WaitOptions): Promise<void>;
-  /** Give it back. Rejected with LockNotHeld when it is not ours. */
-  release(options?: WaitOptions): Promise<void>;
-  /** The token of whoever has it. */
-  query(options?: WaitOptions): Promise<string | null>;
-  readonly state: LockState;
-  /** Milliseconds that it lasts if nobody extends it; 0 when it is not held. */
-  readonly timeLeft: number;
-  /** Of the last taking, greater than those of every taking before it, the epoch first; `null` before the first. */
-  readonly fence: { epoch: number; counter: number } | null;
-  readonly key: string;
-  readonly token: string;
-  /** The next change of state; `undefined` when the time-out (milliseconds; 0 looks only) passes first. */
-  nextChange(timeout?: number, options?: WaitOptions): Promise<LockChange | undefined>;
-  /** Releases it, if it is held. */
-  [Symbol.asyncDispose](): Promise<void>;
-}
-
-/** How to scan. */
-export interface ScanOptions<B extends boolean = boolean> {
-  /** Only what matches this pattern. */
-  match?: Argument;
-  /** How much work the server does in one step; 10 if it is not given. */
-  count?: number;
-  /** Only keys of this type, such as `hash`. */
-  type?: string;
-  /** On the master, not on a replica. */
-  master?: boolean;
-  /** When the node changes, begin again on another one and give nothing twice; otherwise the scan is rejected with Disconnected. */
-  restart?: boolean;
-  /** Strings become Buffers. */
-  buffers?: B;
-  signal?: AbortSignal;
-}
-
-/** The node under a scan changed; it begins again, without what it has given already. */
-export class NodeChanged {
-  private constructor();
-  readonly oldNode: string;
-  readonly newNode: string;
-}
-
-/** A scan under way, on one node: a healthy replica, or the master where there is none. */
-export class Scan<T> implements AsyncIterable<T> {
-  private constructor();
-  /** Everything that the scan has to say. */
-  items(): AsyncIterableIterator<T | NodeChanged>;
-  [Symbol.asyncIterator](): AsyncIterableIterator<T>;
-}
-
-/** One node or sentinel, asked itself whatever its role is. */
-export class NodeClient {
-  private constructor();
-  /** A command for this node. What may write data is refused: that goes through the client. */
-  execute(...args: Argument[]): Promise<Reply>;
-  /** The same, with options. */
-  command(args: readonly Argument[], options?: CommandOptions): Promise<Reply<string | Buffer>>;
-  readonly address: string;
-  /** What it said when it was connected to last. */
-  readonly role: 'master' | 'replica' | 'sentinel' | 'unknown';
 }
 
 export type EventKind =
@@ -510,29 +334,8 @@ export interface Status {
   links: { kind: string; address: string; generation: number }[];
   /** What is believed when fewer than a majority of the known sentinels answer: the option of this name. */
   minority: string;
-  /** The result of the last write probe; null unless writes are probed. */
-  writeProbe: {
-    at: number;
-    master: string;
-    ok: boolean;
-    duration: number;
-    error: string | null;
-    why: string | null;
-  } | null;
   pending: number;
   counters: Counters;
-}
-
-/** Something that is wrong with a deployment; every `id` stands in core/docs/doctor.md. */
-export interface Finding {
-  id: string;
-  severity: 'error' | 'warning' | 'info';
-  /** What was seen, in one sentence. */
-  reason: string;
-  /** What to do about it. */
-  remedy: string;
-  /** What was seen, as data; the names depend on the finding. */
-  details: Record<string, unknown>;
 }
 
 /** And a method for each command: see commands.d.ts. */
@@ -545,56 +348,16 @@ export class Client {
   /** Any command, with options. */
   command(args: readonly Argument[], options: CommandOptions & { buffers: true }): Promise<Reply<Buffer>>;
   command(args: readonly Argument[], options?: CommandOptions<false>): Promise<Reply>;
-  /** Begin a pipeline: its methods are those of the client, and collect commands for one write. */
-  pipeline(): Pipeline;
-  /** Begin a transaction: all of the commands or none, between MULTI and EXEC. */
-  transaction(): Pipeline;
-  /**
-   * A transaction that depends on what was read before it. `run` reads with the methods of `now`, and adds commands to `tx`; they
-   * are executed if none of the keys was changed in the meantime, and otherwise `run` is called again. `TransactionAborted`
-   * when time or attempts are used up.
-   */
-  watch(keys: Argument | readonly Argument[], run: (now: Now, tx: Queued) => unknown, options: WatchOptions & { buffers: true }): Promise<Reply<Buffer>[]>;
-  watch(keys: Argument | readonly Argument[], run: (now: Now, tx: Queued) => unknown, options?: WatchOptions<false>): Promise<Reply[]>;
   /** Returns at once; the server's confirmation is `ready()`. */
   subscribe(channels: Argument | readonly Argument[], options: SubscribeOptions & { buffers: true }): Subscription<Buffer>;
   subscribe(channels: Argument | readonly Argument[], options?: SubscribeOptions<false>): Subscription;
   psubscribe(patterns: Argument | readonly Argument[], options: SubscribeOptions & { buffers: true }): Subscription<Buffer>;
   psubscribe(patterns: Argument | readonly Argument[], options?: SubscribeOptions<false>): Subscription;
-  /** Sharded channels: what is published there with SPUBLISH (servers from 7.0). */
-  ssubscribe(channels: Argument | readonly Argument[], options: SubscribeOptions & { buffers: true }): Subscription<Buffer>;
-  ssubscribe(channels: Argument | readonly Argument[], options?: SubscribeOptions<false>): Subscription;
-  /** A lock. Nothing is taken yet. */
-  lock(key: Argument, options: LockOptions): Lock;
-  /** The keys, as a stream, from a healthy replica, or from the master where there is none. */
-  scanIter<B extends boolean = false>(options?: ScanOptions<B>): Scan<Text<B>>;
-  /** The fields of a hash, with their values. */
-  hscanIter<B extends boolean = false>(key: Argument, options?: ScanOptions<B>): Scan<[Text<B>, Text<B>]>;
-  /** The members of a set. */
-  sscanIter<B extends boolean = false>(key: Argument, options?: ScanOptions<B>): Scan<Text<B>>;
-  /** The members of a sorted set, with their scores. */
-  zscanIter<B extends boolean = false>(key: Argument, options?: ScanOptions<B>): Scan<[Text<B>, number]>;
-  /** One of the nodes of `nodes()`, to be asked itself. Throws InvalidArgument when no sentinel reports it. */
-  node(address: string): NodeClient;
-  /** One of the sentinels of `status()`, to be asked itself. */
-  sentinel(address: string): NodeClient;
   /** From the oldest event that is remembered to `closed`. Waiting for events does not keep the process alive. */
   events(): AsyncIterableIterator<ClientEvent>;
-  /**
-   * Use other credentials from the next connection to a node (`hop: 'data'`, the default) or to a sentinel on. Connections that exist stay as they
-   * are, and nothing is interrupted. What was configured for this hop is forgotten.
-   */
-  setCredentials(credentials: { username?: string; password?: string; hop?: 'data' | 'sentinel' }): void;
   status(): Status;
   nodes(): NodeStatus[];
-  /** Ask every sentinel and node, and say what is wrong or will be when something fails; the worst first, nothing if all is well. Changes nothing. */
-  doctor(): Promise<Finding[]>;
   readonly closed: boolean;
-  /**
-   * End in order: new commands are refused with `Closed`, those that were accepted are finished, then the client is closed.
-   * Rejected with `Timeout` when something is still under way after so many milliseconds; it ends with the close.
-   */
-  drain(timeout?: number): Promise<void>;
   /** What is pending ends with an error; fulfilled when all of it has. */
   close(): Promise<void>;
   /** What waits for this client keeps the process alive: the default. */
@@ -602,19 +365,6 @@ export class Client {
   /** Nothing of this client keeps the process alive, not even a command that waits for its reply. */
   unref(): this;
   [Symbol.asyncDispose](): Promise<void>;
-}
-
-/**
- * A Lua script, kept to be called. It is sent by its digest, and as a whole only to a server that does not know it, such as a new
- * master; in a pipeline or a transaction always as a whole. The same goes for `client.eval`.
- */
-export class Script {
-  /** `readOnly`: it only reads (EVAL_RO), so that it is sent again after a loss. */
-  constructor(source: string | Uint8Array, options?: { readOnly?: boolean });
-  readonly source: string | Uint8Array;
-  /** What the client's methods return: a promise, or the pipeline itself. */
-  call(on: Queued, keys?: readonly Argument[], args?: readonly Argument[]): Queued;
-  call(on: Commands, keys?: readonly Argument[], args?: readonly Argument[], options?: CommandOptions): Promise<Reply>;
 }
 
 /**
@@ -730,8 +480,6 @@ export class StandfastError extends Error {
   readonly serverCode?: string;
   /** For errors that the server gave: its text. */
   readonly serverText?: string;
-  /** For the error of one command of a pipeline or a transaction: what became of all of them. */
-  readonly outcomes?: readonly Reply[];
 }
 
 /** The version of this package and of the core inside it. */

@@ -129,19 +129,9 @@ typedef struct standfast_client standfast_client;
 typedef struct standfast_error standfast_error;
 
 /**
- * A lock with one owner.
- */
-typedef struct standfast_lock standfast_lock;
-
-/**
  * A reader of the log records of this process.
  */
 typedef struct standfast_logs standfast_logs;
-
-/**
- * One node or sentinel, asked itself.
- */
-typedef struct standfast_node standfast_node;
 
 /**
  * What to connect to, and how.
@@ -159,24 +149,9 @@ typedef struct standfast_queue standfast_queue;
 typedef struct standfast_reply standfast_reply;
 
 /**
- * A scan under way.
- */
-typedef struct standfast_scan standfast_scan;
-
-/**
  * A subscription.
  */
 typedef struct standfast_subscription standfast_subscription;
-
-/**
- * Commands that are sent together, and how.
- */
-typedef struct standfast_unit standfast_unit;
-
-/**
- * A transaction that depends on keys.
- */
-typedef struct standfast_watch standfast_watch;
 
 /**
  * The result of a call: STANDFAST_OK, or one of STANDFAST_ERR_...
@@ -187,11 +162,6 @@ typedef int32_t standfast_status;
  * The type of a reply: one of STANDFAST_TYPE_...
  */
 typedef int32_t standfast_type;
-
-/**
- * How the commands of a unit belong together: one of STANDFAST_UNIT_...
- */
-typedef int32_t standfast_unit_kind;
 
 /**
  * The call did what it should.
@@ -229,7 +199,7 @@ typedef int32_t standfast_unit_kind;
 #define STANDFAST_TYPE_STRING 5
 
 /**
- * standfast_reply_error_status(), standfast_reply_error_code(), and standfast_reply_string() for its text
+ * standfast_reply_error_code(), and standfast_reply_string() for its text
  */
 #define STANDFAST_TYPE_ERROR 6
 
@@ -247,22 +217,6 @@ typedef int32_t standfast_unit_kind;
  * standfast_reply_count(), standfast_reply_key(), standfast_reply_value() and standfast_reply_get()
  */
 #define STANDFAST_TYPE_MAP 9
-
-/**
- * One command, to be sent as standfast_command() does. The reply is its reply.
- */
-#define STANDFAST_UNIT_COMMAND 0
-
-/**
- * Each on its own: the reply is an array of one outcome for each command, an error among them an element of type
- * STANDFAST_TYPE_ERROR.
- */
-#define STANDFAST_UNIT_PIPELINE 1
-
-/**
- * All or none, between MULTI and EXEC: the reply is an array of the results.
- */
-#define STANDFAST_UNIT_TRANSACTION 2
 
 #ifdef __cplusplus
 extern "C" {
@@ -361,25 +315,6 @@ const char *standfast_error_cause_text(const standfast_error *error, size_t inde
  * Threads: any. Never blocks. Leaves the last error alone.
  */
 const char *standfast_status_name(standfast_status status);
-
-/**
- * The category of a number, as standfast_error_category() says it; "" for 0 and for a number that is none.
- *
- * @return Static text.
- *
- * Threads: any. Never blocks. Leaves the last error alone.
- */
-const char *standfast_status_category(standfast_status status);
-
-/**
- * Whether the same call may be made again after this, as standfast_error_retry() says it; "" for 0 and for a number that is
- * none.
- *
- * @return Static text.
- *
- * Threads: any. Never blocks. Leaves the last error alone.
- */
-const char *standfast_status_retry(standfast_status status);
 
 /**
  * Make options from a URL.
@@ -499,23 +434,6 @@ standfast_status standfast_command(const standfast_client *client,
                                    standfast_reply **reply);
 
 /**
- * standfast_command() with a route of its own for a command that only reads; it goes before the option "read_from".
- *
- * @param read_from  "master", "replica", "prefer_replica" (the master where there is no healthy replica) or "any". A command
- *                   that may write goes to the master, whatever is said here.
- * @return As standfast_command(); STANDFAST_ERR_NO_REPLICA when there is no healthy one with "replica".
- *
- * Threads: any, concurrently. Blocks up to timeout_ms.
- */
-standfast_status standfast_command_from(const standfast_client *client,
-                                        const char *read_from,
-                                        size_t argc,
-                                        const char *const *argv,
-                                        const size_t *argvlen,
-                                        int64_t timeout_ms,
-                                        standfast_reply **reply);
-
-/**
  * Publish a message through the master.
  *
  * @param channel_length  Bytes, or STANDFAST_TERMINATED.
@@ -530,24 +448,6 @@ standfast_status standfast_publish(const standfast_client *client,
                                    const void *payload,
                                    size_t payload_length,
                                    int64_t *receivers);
-
-/**
- * Use other credentials from the next connection on: for passwords that change while the program runs. Connections that exist
- * stay as they are, and nothing is interrupted. What was configured for this hop is forgotten.
- *
- * @param hop       "data" for the nodes, "sentinel" for the sentinels.
- * @param username  NULL for the default user.
- * @param password  NULL for none.
- *
- * @return STANDFAST_ERR_INVALID_ARGUMENT for another hop, an empty text, a user without a password, and for sentinels where
- * there are none or where they take the credentials of the nodes ("sentinel_auth=same").
- *
- * Threads: any, concurrently. Never blocks.
- */
-standfast_status standfast_client_set_credentials(const standfast_client *client,
-                                                  const char *hop,
-                                                  const char *username,
-                                                  const char *password);
 
 /**
  * What happened to the client, in order: "ready", "master_switched", "switch_report", "sentinel_down", ... All kinds and their
@@ -588,32 +488,6 @@ standfast_status standfast_client_status(const standfast_client *client,
  */
 standfast_status standfast_client_nodes(const standfast_client *client,
                                         standfast_reply **nodes);
-
-/**
- * Ask every sentinel and every node, and say what is wrong with them or will be when something fails. Changes nothing there.
- *
- * @param findings  Receives an array of maps, the worst first, empty if all is well: "id" (all of them are in
- *                  core/docs/doctor.md), "severity" ("error", "warning" or "info"), "reason" and "remedy" (a sentence each) and
- *                  "details" (a map whose names depend on the finding). Free with standfast_reply_free().
- * @return STANDFAST_OK, also where servers cannot be asked: those are findings.
- *
- * Threads: any. Waits, four times `connect_timeout` at the most.
- */
-standfast_status standfast_client_doctor(const standfast_client *client,
-                                         standfast_reply **findings);
-
-/**
- * End a client in order: new commands are refused with STANDFAST_ERR_CLOSED, those that were accepted are finished, then it
- * is closed as by standfast_client_close(). Commands of a queue are finished by the thread of the queue: a program with one
- * thread uses standfast_queue_drain().
- *
- * @param timeout_ms  How long to wait; STANDFAST_FOREVER = as long as the commands' own time-outs last.
- * @return STANDFAST_ERR_TIMEOUT when something was still under way: it ended with the close. The client is closed in any case.
- *
- * Threads: any. Blocks up to timeout_ms.
- */
-standfast_status standfast_client_drain(const standfast_client *client,
-                                        int64_t timeout_ms);
 
 /**
  * Close a client: every call that waits on it, on any thread, ends with STANDFAST_ERR_CLOSED, every subscription ends. The
@@ -676,15 +550,7 @@ const char *standfast_reply_string(const standfast_reply *reply);
 size_t standfast_reply_length(const standfast_reply *reply);
 
 /**
- * The number of an error inside a reply: one of STANDFAST_ERR_...; STANDFAST_OK when it is no error.
- *
- * Threads: any. Never blocks.
- */
-standfast_status standfast_reply_error_status(const standfast_reply *reply);
-
-/**
- * The first word of an error of the server inside a reply, "WRONGTYPE"; of another error its name, "MaybeExecuted"; "" when it
- * is no error.
+ * The first word of an error inside a reply, "WRONGTYPE"; "" when it is no error.
  *
  * @return Valid until the reply is freed.
  *
@@ -773,19 +639,8 @@ standfast_status standfast_channels_add_pattern(standfast_channels *channels,
                                                 size_t length);
 
 /**
- * Add a sharded channel: what is published there with SPUBLISH (servers from 7.0).
- *
- * @param length  Bytes, or STANDFAST_TERMINATED.
- *
- * Threads: any. Never blocks.
- */
-standfast_status standfast_channels_add_sharded(standfast_channels *channels,
-                                                const void *channel,
-                                                size_t length);
-
-/**
- * Set an option of the subscription, instead of what the client's options say: "subscription_items", "subscription_bytes",
- * "overflow", "max_silence", "pulse_interval", "redundancy".
+ * Set how the subscription queues, instead of what the client's options say: "subscription_items", "subscription_bytes",
+ * "overflow".
  *
  * @return STANDFAST_OK, STANDFAST_ERR_UNKNOWN_OPTION, STANDFAST_ERR_INVALID_OPTION.
  *
@@ -915,16 +770,6 @@ standfast_status standfast_queue_connected(const standfast_queue *queue,
 standfast_status standfast_queue_wait_ready(const standfast_queue *queue, int64_t timeout_ms, uint64_t tag);
 
 /**
- * standfast_client_drain() without waiting, and without the close: from now on the client refuses new commands; the result
- * comes through the queue when everything that was accepted is over. Then close the client.
- *
- * Never blocks.
- */
-standfast_status standfast_queue_drain(const standfast_queue *queue,
-                                       int64_t timeout_ms,
-                                       uint64_t tag);
-
-/**
  * standfast_subscription_ready() without waiting: the result comes through the queue.
  *
  * Never blocks.
@@ -946,7 +791,6 @@ standfast_status standfast_queue_subscription_ready(const standfast_queue *queue
  * @return STANDFAST_OK, whatever became of the command; STANDFAST_ERR_END_OF_STREAM when the queue was closed and
  * everything was read.
  *
- * The calling thread does the work of the queue: without calls nothing is read, and nothing but the first command is written.
  * Blocks up to timeout_ms.
  */
 standfast_status standfast_queue_next(const standfast_queue *queue,
@@ -967,9 +811,8 @@ standfast_status standfast_queue_cancel(const standfast_queue *queue,
                                         uint64_t tag);
 
 /**
- * A descriptor for poll(): readable while standfast_queue_next() has something to do, which need not be a result yet: it
- * also reads and writes the queue's links and keeps its deadlines. So whenever it is readable, call it with a time-out of 0
- * until it has no more results. Never read the descriptor, never close it; it is the same until the queue is freed.
+ * A descriptor for poll(): readable while standfast_queue_next() has something to say. Never read it, never close it; it
+ * lives until the queue is freed.
  *
  * @return The descriptor, or -1.
  *
@@ -991,341 +834,6 @@ standfast_status standfast_queue_close(const standfast_queue *queue);
  * Threads: any, also while another thread waits on it.
  */
 standfast_status standfast_queue_free(standfast_queue *queue);
-
-/**
- * Make an empty unit.
- *
- * @param kind  STANDFAST_UNIT_COMMAND, STANDFAST_UNIT_PIPELINE or STANDFAST_UNIT_TRANSACTION.
- * @param out   Receives the unit. Free with standfast_unit_free().
- *
- * Threads: any. Never blocks.
- */
-standfast_status standfast_unit_new(standfast_unit_kind kind, standfast_unit **out);
-
-/**
- * Add a command. The parameters are those of standfast_command(). Nothing is sent yet.
- *
- * Threads: any. Never blocks.
- */
-standfast_status standfast_unit_add(standfast_unit *unit,
-                                    size_t argc,
-                                    const char *const *argv,
-                                    const size_t *argvlen);
-
-/**
- * Say whether twice is as good as once: then what may have been executed is sent again, inside its time-out, instead of
- * ending with STANDFAST_ERR_MAYBE_EXECUTED. It is not, unless this is called.
- *
- * Threads: any. Never blocks.
- */
-standfast_status standfast_unit_set_idempotent(standfast_unit *unit,
-                                               bool idempotent);
-
-/**
- * Send the commands to the master in one write and wait for all replies. The unit stays as it is, and may be sent again.
- *
- * @param timeout_ms  As for standfast_command(), for all of it.
- * @param reply       Receives the reply; see the kinds of units. Free with standfast_reply_free(). Of a pipeline each element
- *                    is a reply, or an error: standfast_reply_error_status() is STANDFAST_ERR_MAYBE_EXECUTED for a command
- *                    that was sent and whose fate is unknown, STANDFAST_ERR_DISCONNECTED, _UNAVAILABLE or _TIMEOUT for one
- *                    that was certainly not executed, or only reads. Behind a command that was executed nothing is sent
- *                    again by itself.
- * @return STANDFAST_OK; otherwise nothing was executed, except for STANDFAST_ERR_MAYBE_EXECUTED (a command, or a whole
- * transaction). STANDFAST_ERR_REPLY_ERROR with the server's code EXECABORT: the server refused a command of a transaction.
- *
- * Threads: any, concurrently. Blocks up to timeout_ms.
- */
-standfast_status standfast_unit_send(const standfast_client *client,
-                                     const standfast_unit *unit,
-                                     int64_t timeout_ms,
-                                     standfast_reply **reply);
-
-/**
- * standfast_unit_send() without waiting: the result comes through the queue.
- *
- * Never blocks.
- */
-standfast_status standfast_queue_send_unit(const standfast_queue *queue,
-                                           const standfast_unit *unit,
-                                           int64_t timeout_ms,
-                                           uint64_t tag);
-
-/**
- * Free a unit. NULL is ignored.
- *
- * Threads: any. Never blocks.
- */
-standfast_status standfast_unit_free(standfast_unit *unit);
-
-/**
- * Make a transaction that depends on what was read before it: begin a round, read with standfast_watch_command(), collect
- * commands in a unit, and commit them. If a key was changed in between, the commit says so; begin again then.
- *
- * @param argc        How many keys.
- * @param argv        The keys.
- * @param argvlen     Their lengths; NULL when each of them ends at its first NUL.
- * @param attempts    How many rounds there may be; 0 = as many as the time allows.
- * @param timeout_ms  As for standfast_command(), for all rounds together, from the first one on.
- * @param out         Receives the transaction. Free with standfast_watch_free().
- *
- * Threads: any. Never blocks.
- */
-standfast_status standfast_watch_new(const standfast_client *client,
-                                     size_t argc,
-                                     const char *const *argv,
-                                     const size_t *argvlen,
-                                     uint64_t attempts,
-                                     int64_t timeout_ms,
-                                     standfast_watch **out);
-
-/**
- * Begin a round: from here on the keys are watched.
- *
- * @return STANDFAST_OK; STANDFAST_ERR_TRANSACTION_ABORTED when time or attempts are used up: nothing was executed.
- *
- * Threads: any, but one at a time. Blocks up to the transaction's time-out.
- */
-standfast_status standfast_watch_begin(const standfast_watch *watch);
-
-/**
- * Execute a command at once, on the link that watches the keys. The parameters are those of standfast_command().
- *
- * @return As standfast_command(); STANDFAST_ERR_TRANSACTION_ABORTED when the watch is lost: begin again.
- *
- * Threads: any, but one at a time. Blocks up to the transaction's time-out.
- */
-standfast_status standfast_watch_command(const standfast_watch *watch,
-                                         size_t argc,
-                                         const char *const *argv,
-                                         const size_t *argvlen,
-                                         standfast_reply **reply);
-
-/**
- * Execute the commands of a unit between MULTI and EXEC, if no key was changed since the round began. This ends the round.
- *
- * @param unit   Of kind STANDFAST_UNIT_TRANSACTION. It stays as it is.
- * @param reply  Receives an array of the results. Free with standfast_reply_free().
- * @return STANDFAST_OK; STANDFAST_ERR_TRANSACTION_ABORTED when a key was changed or the watch was lost: nothing was executed,
- * begin again; STANDFAST_ERR_MAYBE_EXECUTED and others as standfast_unit_send().
- *
- * Threads: any, but one at a time. Blocks up to the transaction's time-out.
- */
-standfast_status standfast_watch_commit(const standfast_watch *watch,
-                                        const standfast_unit *unit,
-                                        standfast_reply **reply);
-
-/**
- * Free a transaction. What was begun is given up, and nothing is executed. NULL is ignored.
- *
- * Threads: any. Never blocks.
- */
-standfast_status standfast_watch_free(standfast_watch *watch);
-
-/**
- * A lock: a key that holds the token of its owner for a time. Nothing is taken yet.
- *
- * No lock over asynchronous replication is perfect: after a failover the new master may give it to somebody else. What is
- * promised is that the holder is told: see standfast_lock_next().
- *
- * @param key_length    Bytes, or STANDFAST_TERMINATED.
- * @param token         Who the owner is. (NULL, 0): one that nobody else has.
- * @param token_length  Bytes, or STANDFAST_TERMINATED.
- * @param ttl_ms        Milliseconds after which it ends unless it is extended.
- * @param automatic     Not 0: while it is held it is extended every third of ttl_ms, until it is freed.
- * @param out           Receives the lock. Free with standfast_lock_free().
- *
- * Threads: any. Never blocks.
- */
-standfast_status standfast_lock_open(const standfast_client *client,
-                                     const void *key,
-                                     size_t key_length,
-                                     const void *token,
-                                     size_t token_length,
-                                     int64_t ttl_ms,
-                                     int automatic,
-                                     standfast_lock **out);
-
-/**
- * Take a lock. After a failover this waits until the sentinels have confirmed the new master.
- *
- * @param wait_ms  While somebody else has it, it is tried again for so long: 0 = once, STANDFAST_FOREVER = no limit.
- * @param taken    Receives 1 when it was taken, 0 when somebody else has it.
- * @return STANDFAST_OK; those of any command. After STANDFAST_ERR_MAYBE_EXECUTED it may be taken: taking it again tells.
- *
- * Threads: any. Blocks up to wait_ms and the option "command_timeout".
- */
-standfast_status standfast_lock_take(const standfast_lock *lock,
-                                     int64_t wait_ms,
-                                     int *taken);
-
-/**
- * Make a lock last so long from now on.
- *
- * @param ttl_ms  Milliseconds, or STANDFAST_DEFAULT_TIMEOUT for as long as it was made for.
- * @return STANDFAST_OK; STANDFAST_ERR_LOCK_NOT_HELD when the master says that it is not this owner's.
- *
- * Threads: any. Blocks up to the option "command_timeout".
- */
-standfast_status standfast_lock_extend(const standfast_lock *lock, int64_t ttl_ms);
-
-/**
- * Give a lock back.
- *
- * @return STANDFAST_OK; STANDFAST_ERR_LOCK_NOT_HELD when the master says that it is not this owner's.
- *
- * Threads: any. Blocks up to the option "command_timeout".
- */
-standfast_status standfast_lock_release(const standfast_lock *lock);
-
-/**
- * The token of whoever has the lock, as the master says.
- *
- * @param token  Receives a string, or nil when nobody has it. Free with standfast_reply_free().
- *
- * Threads: any. Blocks up to the option "command_timeout".
- */
-standfast_status standfast_lock_query(const standfast_lock *lock, standfast_reply **token);
-
-/**
- * What is known of a lock without asking.
- *
- * @param status  Receives a map with "state" ("free", "held", "uncertain" after the master was lost or replaced, "lost"),
- *                "time_left" (microseconds), "fence_epoch" and "fence_counter" (of the last taking, greater than those of
- *                every taking before it, the epoch first; nil before the first), "key" and "token". Free with
- *                standfast_reply_free().
- *
- * Threads: any. Never blocks.
- */
-standfast_status standfast_lock_get(const standfast_lock *lock,
-                                    standfast_reply **status);
-
-/**
- * The next change of a lock's state. "uncertain" comes when the master was lost or replaced while the lock was held, before its
- * time ends and within a second of any sentinel's being reachable; "lost" when somebody else has it, or its time has ended.
- *
- * @param timeout_ms  0 = look only, STANDFAST_FOREVER = no limit.
- * @param change      Receives a map with "state" and "why"; NULL, with STANDFAST_OK, when the time-out passed first. Free
- *                    with standfast_reply_free().
- * @return STANDFAST_OK; STANDFAST_ERR_CLOSED.
- *
- * Threads: any. Blocks up to timeout_ms.
- */
-standfast_status standfast_lock_next(const standfast_lock *lock,
-                                     int64_t timeout_ms,
-                                     standfast_reply **change);
-
-/**
- * A descriptor for poll(): readable while standfast_lock_next() has something to say. Never read it, never close it; it lives
- * until the lock is freed.
- *
- * @return The descriptor, or -1.
- *
- * Threads: any. Never blocks.
- */
-int standfast_lock_fd(const standfast_lock *lock);
-
-/**
- * Free a lock: it is not extended any more, and not released; its time ends it. NULL is ignored.
- *
- * Threads: any.
- */
-standfast_status standfast_lock_free(standfast_lock *lock);
-
-/**
- * Scan the keys of a node, or what is in one key, from a healthy replica, or from the master where there is none.
- *
- * What is there from the beginning to the end is given; what comes or goes meanwhile may be.
- *
- * @param argc     How many words.
- * @param argv     "SCAN", or "HSCAN", "SSCAN" or "ZSCAN" and the key; then, in any order, "MATCH" and a pattern, "COUNT" and a
- *                 number, "TYPE" and a type, "MASTER" (not on a replica), "RESTART" (when the node changes, begin again on
- *                 another one and give nothing twice, at the cost of remembering what was given).
- * @param argvlen  Their lengths; NULL when each word ends at its first NUL.
- * @param out      Receives the scan. Free with standfast_scan_free().
- *
- * Threads: any. Never blocks.
- */
-standfast_status standfast_scan_open(const standfast_client *client,
-                                     size_t argc,
-                                     const char *const *argv,
-                                     const size_t *argvlen,
-                                     standfast_scan **out);
-
-/**
- * What the next step of a scan brings.
- *
- * @param items  Receives an array of at least one of: strings (keys, members), arrays of two (field and value, member and
- *               score), and, of a scan with RESTART, maps with "old_node" and "new_node" where the node changed. Free with
- *               standfast_reply_free().
- * @return STANDFAST_OK; STANDFAST_ERR_END_OF_STREAM at the end; STANDFAST_ERR_DISCONNECTED when the node changed, so that the
- * cursor is void and the scan has ended; STANDFAST_ERR_TIMEOUT when no node answered, after which the next call goes on.
- *
- * Threads: any; one step at a time. Blocks up to the option "command_timeout".
- */
-standfast_status standfast_scan_next(const standfast_scan *scan,
-                                     standfast_reply **items);
-
-/**
- * Free a scan, wherever it is. NULL is ignored.
- *
- * Threads: any.
- */
-standfast_status standfast_scan_free(standfast_scan *scan);
-
-/**
- * One of the nodes that standfast_client_nodes() reports, to be asked itself whatever its role is.
- *
- * @param address  Host and port, such as "10.0.0.1:6379".
- * @param out      Receives the node. Free with standfast_node_free().
- * @return STANDFAST_OK; STANDFAST_ERR_INVALID_ARGUMENT when no such node is known.
- *
- * Threads: any. Never blocks: it is connected to with the first command.
- */
-standfast_status standfast_node_open(const standfast_client *client,
-                                     const char *address,
-                                     standfast_node **out);
-
-/**
- * One of the sentinels that standfast_client_status() reports, to be asked itself. See standfast_node_open().
- *
- * Threads: any. Never blocks.
- */
-standfast_status standfast_sentinel_open(const standfast_client *client,
-                                         const char *address,
-                                         standfast_node **out);
-
-/**
- * Send a command to this node and wait for its reply. The parameters are those of standfast_command().
- *
- * @return STANDFAST_OK; STANDFAST_ERR_INVALID_ARGUMENT for a command that may write data: that goes to the master, through
- * the client; otherwise as standfast_command().
- *
- * Threads: any. Blocks up to timeout_ms.
- */
-standfast_status standfast_node_send(const standfast_node *node,
-                                     size_t argc,
-                                     const char *const *argv,
-                                     const size_t *argvlen,
-                                     int64_t timeout_ms,
-                                     standfast_reply **reply);
-
-/**
- * What a node is.
- *
- * @param status  Receives a map with "address" and "role", what it said when it was connected to last: "master", "replica",
- *                "sentinel"; "unknown" before. Free with standfast_reply_free().
- *
- * Threads: any. Never blocks.
- */
-standfast_status standfast_node_get(const standfast_node *node,
-                                    standfast_reply **status);
-
-/**
- * Free a node. NULL is ignored.
- *
- * Threads: any.
- */
-standfast_status standfast_node_free(standfast_node *node);
 
 /**
  * Record from now on, for this reader, what all clients of the process have to tell.

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::ffi::CString;
 
-use standfast::{Answer, Error, Result, Value};
+use standfast::Value;
 
 /// A node of a reply.
 #[derive(Debug)]
@@ -17,25 +17,14 @@ pub(crate) enum Node {
     Boolean(bool),
     /// Bytes with a NUL behind them, which is not part of them.
     Text(Vec<u8>),
-    /// An error inside a reply.
-    Error(Box<NodeError>),
+    /// An error inside a reply: its code word, and its text as in `Text`.
+    Error(Box<(CString, Vec<u8>)>),
     /// The children.
     Array(Children),
     /// The children, in no order.
     Set(Children),
     /// Keys and values by turns: twice as many children as pairs.
     Map(Children),
-}
-
-/// An error inside a reply.
-#[derive(Debug)]
-pub(crate) struct NodeError {
-    /// The code word of the server, or the name of the error.
-    pub(crate) word: CString,
-    /// As in `Text`.
-    pub(crate) text: Vec<u8>,
-    /// The number of the error.
-    pub(crate) status: i32,
 }
 
 /// The numbers of the children of a node: so many from the first.
@@ -63,12 +52,10 @@ pub(crate) struct Arena {
 }
 
 impl Arena {
-    pub(crate) fn new(answer: Answer) -> Arena {
-        let mut flatten = Flatten { nodes: vec![Node::Nil], waiting: VecDeque::new() };
-        match answer {
-            Answer::One(value) => flatten.waiting.push_back((0, value)),
-            Answer::Each(outcomes) => flatten.outcomes(outcomes),
-        }
+    pub(crate) fn new(value: Value) -> Arena {
+        let mut flatten = Flatten { nodes: Vec::new(), waiting: VecDeque::new() };
+        flatten.nodes.push(Node::Nil);
+        flatten.waiting.push_back((0, value));
         // Breadth first and without recursion: a deep reply costs no stack.
         while let Some((at, value)) = flatten.waiting.pop_front() {
             flatten.nodes[at] = flatten.node(value);
@@ -130,23 +117,14 @@ impl Flatten {
                 let kind = Value::SimpleString(kind.to_string());
                 Node::Array(self.children(std::iter::once(kind).chain(data)))
             }
-            Value::ServerError(error) => self::error(&Error::from_reply(&error)),
+            Value::ServerError(error) => {
+                let code: Vec<u8> = error.code().bytes().filter(|byte| *byte != 0).collect();
+                let mut message = error.details().unwrap_or_default().as_bytes().to_vec();
+                message.push(0);
+                Node::Error(Box::new((CString::new(code).unwrap_or_default(), message)))
+            }
             // `Value` may grow. What this version does not know is shown as text rather than hidden.
             unknown => text(format!("{unknown:?}").into_bytes()),
-        }
-    }
-
-    /// An array of them, at the root.
-    fn outcomes(&mut self, outcomes: Vec<Result<Value>>) {
-        self.nodes[0] = Node::Array(Children { first: 1, count: outcomes.len() });
-        for outcome in outcomes {
-            match outcome {
-                Ok(value) => {
-                    self.waiting.push_back((self.nodes.len(), value));
-                    self.nodes.push(Node::Nil);
-                }
-                Err(error) => self.nodes.push(self::error(&error)),
-            }
         }
     }
 
@@ -158,14 +136,6 @@ impl Flatten {
         }
         Children { first, count: self.nodes.len() - first }
     }
-}
-
-fn error(error: &Error) -> Node {
-    let (word, text) = error.server_reply().unwrap_or((error.name(), error.message()));
-    let word: Vec<u8> = word.bytes().filter(|byte| *byte != 0).collect();
-    let mut text = text.as_bytes().to_vec();
-    text.push(0);
-    Node::Error(Box::new(NodeError { word: CString::new(word).unwrap_or_default(), text, status: error.code() }))
 }
 
 fn text(mut bytes: Vec<u8>) -> Node {
@@ -185,11 +155,11 @@ mod tests {
     #[test]
     fn children_lie_side_by_side_at_every_depth() {
         let bulk = |text: &str| Value::BulkString(text.as_bytes().to_vec());
-        let arena = Arena::new(Answer::One(Value::Array(vec![
+        let arena = Arena::new(Value::Array(vec![
             Value::Array(vec![bulk("a"), Value::Int(1)]),
             Value::Map(vec![(bulk("k"), Value::Array(vec![bulk("deep")])), (bulk("l"), Value::Nil)]),
             Value::Okay,
-        ])));
+        ]));
         let Some(Node::Array(root)) = arena.node(0) else { panic!("{arena:?}") };
         assert_eq!(root.count(), 3);
         assert_eq!(root.at(3), None);
@@ -211,29 +181,17 @@ mod tests {
         for _ in 0..100_000 {
             value = Value::Array(vec![value]);
         }
-        let arena = Arena::new(Answer::One(value));
+        let arena = Arena::new(value);
         assert_eq!(arena.len(), 100_001);
         assert!(matches!(arena.node(100_000), Some(Node::Integer(7))));
     }
 
     #[test]
-    fn outcomes_stand_side_by_side_with_their_errors() {
-        let lost = Error::new(standfast::ErrorKind::MaybeExecuted, "lost");
-        let arena = Arena::new(Answer::Each(vec![Err(lost), Ok(Value::Array(vec![Value::Int(7)]))]));
-        let Some(Node::Array(root)) = arena.node(0) else { panic!("{arena:?}") };
-        let Some(Node::Error(error)) = arena.node(root.at(0).unwrap()) else { panic!("{arena:?}") };
-        assert_eq!((error.status, error.word.to_str(), &error.text[..]), (404, Ok("MaybeExecuted"), &b"lost\0"[..]));
-        let Some(Node::Array(inner)) = arena.node(root.at(1).unwrap()) else { panic!("{arena:?}") };
-        assert!(matches!(arena.node(inner.at(0).unwrap()), Some(Node::Integer(7))));
-    }
-
-    #[test]
     fn server_error_keeps_code_and_text() {
         let value = redis::parse_redis_value(b"*1\r\n-WRONGTYPE not a list\r\n").unwrap();
-        let arena = Arena::new(Answer::One(value));
+        let arena = Arena::new(value);
         let Some(Node::Error(error)) = arena.node(1) else { panic!("{arena:?}") };
-        assert_eq!(error.word.to_str(), Ok("WRONGTYPE"));
-        assert_eq!(error.text, b"not a list\0");
-        assert_eq!(error.status, 507);
+        assert_eq!(error.0.to_str(), Ok("WRONGTYPE"));
+        assert_eq!(error.1, b"not a list\0");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::{c_char, c_void};
 
-use standfast::{Client, Credentials, Hop, Request, Secret, blocking};
+use standfast::{Client, Request, blocking};
 
 use crate::error::standfast_status;
 use crate::options::standfast_options;
@@ -101,34 +101,6 @@ pub unsafe extern "C" fn standfast_command(
     })
 }
 
-/// standfast_command() with a route of its own for a command that only reads; it goes before the option "read_from".
-///
-/// @param read_from  "master", "replica", "prefer_replica" (the master where there is no healthy replica) or "any". A command
-///                   that may write goes to the master, whatever is said here.
-/// @return As standfast_command(); STANDFAST_ERR_NO_REPLICA when there is no healthy one with "replica".
-///
-/// Threads: any, concurrently. Blocks up to timeout_ms.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn standfast_command_from(
-    client: *const standfast_client,
-    read_from: *const c_char,
-    argc: usize,
-    argv: *const *const c_char,
-    argvlen: *const usize,
-    timeout_ms: i64,
-    reply: *mut *mut standfast_reply,
-) -> standfast_status {
-    boundary::status(|caller| {
-        let out = caller.out(reply, std::ptr::null_mut(), "reply")?;
-        let client = handle::find(client)?;
-        let route = caller.text(read_from, "read_from")?.parse()?;
-        let request = Request::new(caller.arguments(argc, argv, argvlen)?)?.reading_from(route);
-        let value = client.blocking().command(request, boundary::command_timeout(timeout_ms)?, None)?;
-        out.set(reply::insert(value)?);
-        Ok(())
-    })
-}
-
 /// Publish a message through the master.
 ///
 /// @param channel_length  Bytes, or STANDFAST_TERMINATED.
@@ -155,37 +127,6 @@ pub unsafe extern "C" fn standfast_publish(
             out.set(count);
         }
         Ok(())
-    })
-}
-
-/// Use other credentials from the next connection on: for passwords that change while the program runs. Connections that exist
-/// stay as they are, and nothing is interrupted. What was configured for this hop is forgotten.
-///
-/// @param hop       "data" for the nodes, "sentinel" for the sentinels.
-/// @param username  NULL for the default user.
-/// @param password  NULL for none.
-///
-/// @return STANDFAST_ERR_INVALID_ARGUMENT for another hop, an empty text, a user without a password, and for sentinels where
-/// there are none or where they take the credentials of the nodes ("sentinel_auth=same").
-///
-/// Threads: any, concurrently. Never blocks.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn standfast_client_set_credentials(
-    client: *const standfast_client,
-    hop: *const c_char,
-    username: *const c_char,
-    password: *const c_char,
-) -> standfast_status {
-    boundary::status(|caller| {
-        let client = handle::find(client)?;
-        let optional = |text: *const c_char, name| match text.is_null() {
-            true => Ok(None),
-            false => caller.text(text, name).map(Some),
-        };
-        let hop = Hop::from_name(caller.text(hop, "hop")?)?;
-        let username = optional(username, "username")?.map(ToOwned::to_owned);
-        let password = optional(password, "password")?.map(Secret::new);
-        client.set_credentials(hop, Credentials { username, password })
     })
 }
 
@@ -250,42 +191,6 @@ pub unsafe extern "C" fn standfast_client_nodes(
         let out = caller.out(nodes, std::ptr::null_mut(), "nodes")?;
         out.set(reply::insert(handle::find(client)?.nodes_tree().into_value())?);
         Ok(())
-    })
-}
-
-/// Ask every sentinel and every node, and say what is wrong with them or will be when something fails. Changes nothing there.
-///
-/// @param findings  Receives an array of maps, the worst first, empty if all is well: "id" (all of them are in
-///                  core/docs/doctor.md), "severity" ("error", "warning" or "info"), "reason" and "remedy" (a sentence each) and
-///                  "details" (a map whose names depend on the finding). Free with standfast_reply_free().
-/// @return STANDFAST_OK, also where servers cannot be asked: those are findings.
-///
-/// Threads: any. Waits, four times `connect_timeout` at the most.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn standfast_client_doctor(
-    client: *const standfast_client,
-    findings: *mut *mut standfast_reply,
-) -> standfast_status {
-    boundary::status(|caller| {
-        let out = caller.out(findings, std::ptr::null_mut(), "findings")?;
-        out.set(reply::insert(handle::find(client)?.blocking().doctor_tree(None)?.into_value())?);
-        Ok(())
-    })
-}
-
-/// End a client in order: new commands are refused with STANDFAST_ERR_CLOSED, those that were accepted are finished, then it
-/// is closed as by standfast_client_close(). Commands of a queue are finished by the thread of the queue: a program with one
-/// thread uses standfast_queue_drain().
-///
-/// @param timeout_ms  How long to wait; STANDFAST_FOREVER = as long as the commands' own time-outs last.
-/// @return STANDFAST_ERR_TIMEOUT when something was still under way: it ended with the close. The client is closed in any case.
-///
-/// Threads: any. Blocks up to timeout_ms.
-#[unsafe(no_mangle)]
-pub extern "C" fn standfast_client_drain(client: *const standfast_client, timeout_ms: i64) -> standfast_status {
-    boundary::status(|_| {
-        let client = handle::find(client)?;
-        client.blocking().drain(boundary::wait_timeout(timeout_ms)?, None)
     })
 }
 

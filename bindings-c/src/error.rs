@@ -238,43 +238,12 @@ pub extern "C" fn standfast_error_cause_text(error: *const standfast_error, inde
 /// Threads: any. Never blocks. Leaves the last error alone.
 #[unsafe(no_mangle)]
 pub extern "C" fn standfast_status_name(status: standfast_status) -> *const c_char {
-    static NAMES: LazyLock<Vec<(i32, CString)>> = LazyLock::new(|| of_all(ErrorKind::name));
+    static NAMES: LazyLock<Vec<(i32, CString)>> =
+        LazyLock::new(|| ErrorKind::ALL.iter().map(|kind| (kind.code(), c_text(kind.name()))).collect());
     if status == STANDFAST_OK {
         return c"Ok".as_ptr();
     }
-    find(&NAMES, status)
-}
-
-/// The category of a number, as standfast_error_category() says it; "" for 0 and for a number that is none.
-///
-/// @return Static text.
-///
-/// Threads: any. Never blocks. Leaves the last error alone.
-#[unsafe(no_mangle)]
-pub extern "C" fn standfast_status_category(status: standfast_status) -> *const c_char {
-    static CATEGORIES: LazyLock<Vec<(i32, CString)>> = LazyLock::new(|| of_all(ErrorKind::category));
-    find(&CATEGORIES, status)
-}
-
-/// Whether the same call may be made again after this, as standfast_error_retry() says it; "" for 0 and for a number that is
-/// none.
-///
-/// @return Static text.
-///
-/// Threads: any. Never blocks. Leaves the last error alone.
-#[unsafe(no_mangle)]
-pub extern "C" fn standfast_status_retry(status: standfast_status) -> *const c_char {
-    static ADVICE: LazyLock<Vec<(i32, CString)>> =
-        LazyLock::new(|| of_all(|kind| standfast::Error::new(kind, "").retry().as_str()));
-    find(&ADVICE, status)
-}
-
-fn of_all(what: impl Fn(ErrorKind) -> &'static str) -> Vec<(i32, CString)> {
-    ErrorKind::ALL.iter().map(|kind| (kind.code(), c_text(what(*kind)))).collect()
-}
-
-fn find(list: &'static [(i32, CString)], status: standfast_status) -> *const c_char {
-    list.iter().find(|(code, _)| *code == status).map_or(EMPTY, |(_, text)| text.as_ptr())
+    NAMES.iter().find(|(code, _)| *code == status).map_or(EMPTY, |(_, name)| name.as_ptr())
 }
 
 /// The message of the last error, for tests of other files.
@@ -342,11 +311,5 @@ mod tests {
         }
         assert_eq!(text(standfast_status_name(0)), "Ok");
         assert_eq!(text(standfast_status_name(100)), "");
-        assert_eq!(text(standfast_status_category(404)), "network");
-        assert_eq!(text(standfast_status_retry(404)), "if_idempotent");
-        assert_eq!(
-            (text(standfast_status_category(0)), text(standfast_status_retry(100))),
-            (String::new(), String::new())
-        );
     }
 }

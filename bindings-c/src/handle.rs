@@ -10,18 +10,15 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Once};
 
-use standfast::{Client, Error, ErrorKind, Lock, Logs, NodeHandle, Queue, Result, Scan, Subscription};
+use standfast::{Client, Error, ErrorKind, Logs, Queue, Result, Subscription};
 
 use crate::arena::Arena;
 use crate::client::standfast_client;
-use crate::lock::standfast_lock;
 use crate::logs::standfast_logs;
 use crate::options::{OpenOptions, standfast_options};
 use crate::queue::standfast_queue;
 use crate::reply::standfast_reply;
-use crate::scan::{standfast_node, standfast_scan};
 use crate::subscription::{ChannelList, standfast_channels, standfast_subscription};
-use crate::unit::{Commands, Watch, standfast_unit, standfast_watch};
 
 /// A type of the header, and what stands behind its handles.
 pub(crate) trait Handle: Sized {
@@ -52,11 +49,6 @@ handles! {
     standfast_subscription => Subscription, Subscription, subscriptions;
     standfast_queue => Queue, Queue, queues;
     standfast_logs => Logs, Logs, logs;
-    standfast_lock => Lock, Lock, locks;
-    standfast_scan => Scan, Scan, scans;
-    standfast_node => NodeHandle, Node, nodes;
-    standfast_unit => Commands, Unit, units;
-    standfast_watch => Watch, Watch, watches;
 }
 
 /// The type of a handle. Never 0, so that a handle is neither NULL nor an address of a user's process.
@@ -75,11 +67,6 @@ pub(crate) enum Tag {
     /// The last error of a thread; see `error.rs`.
     Error = 8,
     Logs = 9,
-    Lock = 10,
-    Scan = 11,
-    Node = 12,
-    Unit = 13,
-    Watch = 14,
 }
 
 impl Tag {
@@ -94,11 +81,6 @@ impl Tag {
             Tag::LargeReply,
             Tag::Error,
             Tag::Logs,
-            Tag::Lock,
-            Tag::Scan,
-            Tag::Node,
-            Tag::Unit,
-            Tag::Watch,
         ]
         .into_iter()
         .find(|tag| *tag as u64 == bits)
@@ -114,11 +96,6 @@ impl Tag {
             Tag::Reply | Tag::LargeReply => "reply",
             Tag::Error => "error",
             Tag::Logs => "logs",
-            Tag::Lock => "lock",
-            Tag::Scan => "scan",
-            Tag::Node => "node",
-            Tag::Unit => "unit",
-            Tag::Watch => "watch",
         }
     }
 
@@ -286,34 +263,14 @@ pub(crate) fn error_pointer<H>(number: u64) -> *const H {
 
 /// How many objects have a handle.
 pub(crate) fn live() -> usize {
-    let Tables {
-        epoch: _,
-        before: _,
-        options,
-        clients,
-        channels,
-        subscriptions,
-        queues,
-        logs,
-        locks,
-        scans,
-        nodes,
-        units,
-        watches,
-        replies,
-        large_replies,
-    } = tables();
+    let Tables { epoch: _, before: _, options, clients, channels, subscriptions, queues, logs, replies, large_replies } =
+        tables();
     options.live()
         + clients.live()
         + channels.live()
         + subscriptions.live()
         + queues.live()
         + logs.live()
-        + locks.live()
-        + scans.live()
-        + nodes.live()
-        + units.live()
-        + watches.live()
         + replies.live()
         + large_replies.live()
 }
@@ -332,11 +289,6 @@ pub(crate) struct Tables {
     subscriptions: Table<Subscription>,
     queues: Table<Queue>,
     logs: Table<Logs>,
-    locks: Table<Lock>,
-    scans: Table<Scan>,
-    nodes: Table<NodeHandle>,
-    units: Table<Commands>,
-    watches: Table<Watch>,
     replies: Table<Arena>,
     large_replies: Table<Arena>,
 }
@@ -389,11 +341,6 @@ fn new_tables(before: *mut Tables) -> &'static Tables {
         subscriptions: Table::new(),
         queues: Table::new(),
         logs: Table::new(),
-        locks: Table::new(),
-        scans: Table::new(),
-        nodes: Table::new(),
-        units: Table::new(),
-        watches: Table::new(),
         replies: Table::new(),
         large_replies: Table::new(),
     }));

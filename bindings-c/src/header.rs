@@ -10,19 +10,8 @@ use cbindgen::{Builder, Config, DocumentationStyle, EnumConfig, FunctionConfig, 
 use standfast::ErrorKind;
 
 /// The files with exports, in the reading order of the header.
-const SOURCES: &[&str] = &[
-    "error.rs",
-    "options.rs",
-    "client.rs",
-    "reply.rs",
-    "subscription.rs",
-    "queue.rs",
-    "unit.rs",
-    "lock.rs",
-    "scan.rs",
-    "logs.rs",
-    "version.rs",
-];
+const SOURCES: &[&str] =
+    &["error.rs", "options.rs", "client.rs", "reply.rs", "subscription.rs", "queue.rs", "logs.rs", "version.rs"];
 
 const CONVENTIONS: &str = r#"/*
  * Standfast: a Redis and Valkey client that stands fast while the master falls.

@@ -23,12 +23,9 @@ mod header;
 
 pub mod client;
 pub mod error;
-pub mod lock;
 pub mod logs;
 pub mod options;
 pub mod queue;
 pub mod reply;
-pub mod scan;
 pub mod subscription;
-pub mod unit;
 pub mod version;

@@ -1,6 +1,5 @@
 //! Completion queues: commands that are not waited for. A program submits with a tag of its own and pulls what became of
-//! each, by waiting or when the descriptor becomes readable. The links are driven by whoever calls: no thread of the library
-//! stands in between.
+//! each, by waiting or when the descriptor becomes readable. The core drives the commands.
 
 use std::ffi::{c_char, c_int};
 
@@ -53,7 +52,7 @@ pub unsafe extern "C" fn standfast_queue_send(
     boundary::status(|caller| {
         let queue = handle::find(queue)?;
         let request = Request::new(caller.arguments(argc, argv, argvlen)?)?;
-        queue.submit(request, boundary::command_timeout(timeout_ms)?, tag).map(drop)
+        queue.submit(request, boundary::command_timeout(timeout_ms)?, tag)
     })
 }
 
@@ -76,15 +75,6 @@ pub extern "C" fn standfast_queue_wait_ready(
     tag: u64,
 ) -> standfast_status {
     boundary::status(|_| handle::find(queue)?.submit_wait_ready(boundary::wait_timeout(timeout_ms)?, tag))
-}
-
-/// standfast_client_drain() without waiting, and without the close: from now on the client refuses new commands; the result
-/// comes through the queue when everything that was accepted is over. Then close the client.
-///
-/// Never blocks.
-#[unsafe(no_mangle)]
-pub extern "C" fn standfast_queue_drain(queue: *const standfast_queue, timeout_ms: i64, tag: u64) -> standfast_status {
-    boundary::status(|_| handle::find(queue)?.submit_drain(boundary::wait_timeout(timeout_ms)?, tag))
 }
 
 /// standfast_subscription_ready() without waiting: the result comes through the queue.
@@ -115,7 +105,6 @@ pub extern "C" fn standfast_queue_subscription_ready(
 /// @return STANDFAST_OK, whatever became of the command; STANDFAST_ERR_END_OF_STREAM when the queue was closed and
 /// everything was read.
 ///
-/// The calling thread does the work of the queue: without calls nothing is read, and nothing but the first command is written.
 /// Blocks up to timeout_ms.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn standfast_queue_next(
@@ -132,7 +121,7 @@ pub unsafe extern "C" fn standfast_queue_next(
         let queue = handle::find(queue)?;
         if let Some(completion) = queue.next_blocking(boundary::wait_timeout(timeout_ms)?, None)? {
             tag.set(completion.tag);
-            match completion.result.and_then(reply::insert_answer) {
+            match completion.result.and_then(reply::insert) {
                 Ok(handle) => reply.set(handle),
                 Err(error) => status.set(error::record(error)),
             }
@@ -152,16 +141,15 @@ pub extern "C" fn standfast_queue_cancel(queue: *const standfast_queue, tag: u64
     boundary::status(|_| handle::find(queue)?.cancel(tag).map_or(Ok(()), Err))
 }
 
-/// A descriptor for poll(): readable while standfast_queue_next() has something to do, which need not be a result yet: it
-/// also reads and writes the queue's links and keeps its deadlines. So whenever it is readable, call it with a time-out of 0
-/// until it has no more results. Never read the descriptor, never close it; it is the same until the queue is freed.
+/// A descriptor for poll(): readable while standfast_queue_next() has something to say. Never read it, never close it; it
+/// lives until the queue is freed.
 ///
 /// @return The descriptor, or -1.
 ///
 /// Never blocks.
 #[unsafe(no_mangle)]
 pub extern "C" fn standfast_queue_fd(queue: *const standfast_queue) -> c_int {
-    boundary::value(-1, |_| Ok(handle::find(queue)?.descriptor()))
+    boundary::value(-1, |_| handle::find(queue)?.bell().descriptor())
 }
 
 /// Close a queue: what is under way is given up; results that have arrived can still be read, then standfast_queue_next()

@@ -6,10 +6,10 @@
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
 
-use standfast::{Answer, Error, ErrorKind, Result, Value};
+use standfast::{Error, ErrorKind, Result, Value};
 
 use crate::arena::{Arena, Children, Node};
-use crate::error::{STANDFAST_OK, standfast_status};
+use crate::error::standfast_status;
 use crate::{boundary, handle};
 
 /// A reply, or an element of one. Elements belong to the reply and are freed with it.
@@ -32,7 +32,7 @@ pub const STANDFAST_TYPE_DOUBLE: standfast_type = 3;
 pub const STANDFAST_TYPE_BOOLEAN: standfast_type = 4;
 /// standfast_reply_string() and standfast_reply_length()
 pub const STANDFAST_TYPE_STRING: standfast_type = 5;
-/// standfast_reply_error_status(), standfast_reply_error_code(), and standfast_reply_string() for its text
+/// standfast_reply_error_code(), and standfast_reply_string() for its text
 pub const STANDFAST_TYPE_ERROR: standfast_type = 6;
 /// standfast_reply_count() and standfast_reply_element()
 pub const STANDFAST_TYPE_ARRAY: standfast_type = 7;
@@ -43,12 +43,7 @@ pub const STANDFAST_TYPE_MAP: standfast_type = 9;
 
 /// Give a value of the core to C.
 pub(crate) fn insert(value: Value) -> Result<*mut standfast_reply> {
-    insert_answer(Answer::One(value))
-}
-
-/// Give a value, or the outcomes of several commands, to C.
-pub(crate) fn insert_answer(answer: Answer) -> Result<*mut standfast_reply> {
-    handle::insert_reply(Arena::new(answer))
+    handle::insert_reply(Arena::new(value))
 }
 
 const EMPTY: *const c_char = c"".as_ptr();
@@ -138,7 +133,7 @@ pub extern "C" fn standfast_reply_boolean(reply: *const standfast_reply) -> bool
 pub extern "C" fn standfast_reply_string(reply: *const standfast_reply) -> *const c_char {
     node(reply, EMPTY, "string", |_, node| match node {
         Node::Text(text) => Some(Ok(text.as_ptr().cast())),
-        Node::Error(error) => Some(Ok(error.text.as_ptr().cast())),
+        Node::Error(error) => Some(Ok(error.1.as_ptr().cast())),
         _ => None,
     })
 }
@@ -150,24 +145,12 @@ pub extern "C" fn standfast_reply_string(reply: *const standfast_reply) -> *cons
 pub extern "C" fn standfast_reply_length(reply: *const standfast_reply) -> usize {
     node(reply, 0, "string", |_, node| match node {
         Node::Text(text) => Some(Ok(text.len() - 1)),
-        Node::Error(error) => Some(Ok(error.text.len() - 1)),
+        Node::Error(error) => Some(Ok(error.1.len() - 1)),
         _ => None,
     })
 }
 
-/// The number of an error inside a reply: one of STANDFAST_ERR_...; STANDFAST_OK when it is no error.
-///
-/// Threads: any. Never blocks.
-#[unsafe(no_mangle)]
-pub extern "C" fn standfast_reply_error_status(reply: *const standfast_reply) -> standfast_status {
-    node(reply, STANDFAST_OK, "error", |_, node| match node {
-        Node::Error(error) => Some(Ok(error.status)),
-        _ => None,
-    })
-}
-
-/// The first word of an error of the server inside a reply, "WRONGTYPE"; of another error its name, "MaybeExecuted"; "" when it
-/// is no error.
+/// The first word of an error inside a reply, "WRONGTYPE"; "" when it is no error.
 ///
 /// @return Valid until the reply is freed.
 ///
@@ -175,7 +158,7 @@ pub extern "C" fn standfast_reply_error_status(reply: *const standfast_reply) ->
 #[unsafe(no_mangle)]
 pub extern "C" fn standfast_reply_error_code(reply: *const standfast_reply) -> *const c_char {
     node(reply, EMPTY, "error", |_, node| match node {
-        Node::Error(error) => Some(Ok(error.word.as_ptr())),
+        Node::Error(error) => Some(Ok(error.0.as_ptr())),
         _ => None,
     })
 }

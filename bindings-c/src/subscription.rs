@@ -90,27 +90,8 @@ pub unsafe extern "C" fn standfast_channels_add_pattern(
     })
 }
 
-/// Add a sharded channel: what is published there with SPUBLISH (servers from 7.0).
-///
-/// @param length  Bytes, or STANDFAST_TERMINATED.
-///
-/// Threads: any. Never blocks.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn standfast_channels_add_sharded(
-    channels: *mut standfast_channels,
-    channel: *const c_void,
-    length: usize,
-) -> standfast_status {
-    boundary::status(|caller| {
-        let channels = handle::find(channels)?;
-        let channel = caller.bytes(channel, length, "channel")?;
-        channels.change(|channels| channels.sharded_channel(channel));
-        Ok(())
-    })
-}
-
-/// Set an option of the subscription, instead of what the client's options say: "subscription_items", "subscription_bytes",
-/// "overflow", "max_silence", "pulse_interval", "redundancy".
+/// Set how the subscription queues, instead of what the client's options say: "subscription_items", "subscription_bytes",
+/// "overflow".
 ///
 /// @return STANDFAST_OK, STANDFAST_ERR_UNKNOWN_OPTION, STANDFAST_ERR_INVALID_OPTION.
 ///

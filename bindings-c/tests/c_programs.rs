@@ -10,7 +10,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use standfast_lab::{Lab, LabOptions, TlsOptions};
+use standfast_lab::{Lab, LabOptions};
 use support::{compile, compile_with, crate_dir, expect_success, library_dir, limited, scratch};
 
 fn plain(program: &Path, arguments: &[&str]) {
@@ -97,11 +97,6 @@ fn a_panic_is_a_status() {
 }
 
 #[test]
-fn several_commands_work_together() {
-    live("units");
-}
-
-#[test]
 fn commands_work() {
     live("commands");
 }
@@ -114,23 +109,6 @@ fn subscriptions_work() {
 #[test]
 fn queues_work() {
     live("queues");
-}
-
-/// B-85, B-90, B-93 in C.
-#[test]
-fn locks_scans_and_nodes_work() {
-    live("origin");
-}
-
-/// In C: TLS, and credentials that are replaced.
-#[test]
-fn credentials_are_replaced_and_tls_works() {
-    let program = compile("credentials", &["tests/credentials.c"]);
-    let start = |tls| Lab::start(LabOptions { tls, replicas: 0, sentinels: 1, ..LabOptions::default() });
-    let encrypted = start(Some(TlsOptions { mutual: true, ..TlsOptions::default() })).expect("the lab starts");
-    plain(&program, &[&start(None).expect("the lab starts").url(), &encrypted.url()]);
-    // Not with TLS: valgrind cannot follow the assembly of the cryptography, and takes what it decrypts for uninitialised.
-    valgrind(&program, &[&start(None).expect("the lab starts").url()]);
 }
 
 #[test]

@@ -22,7 +22,6 @@ static void in_the_child(const char *url, standfast_client *client, standfast_su
     FORKED(standfast_reply_free(reply));
     FORKED(standfast_subscription_free(subscription));
     FORKED(standfast_logs_free(logs));
-    FORKED(standfast_client_drain(client, 0));
     FORKED(standfast_client_close(client));
     FORKED(standfast_client_free(client));
     CHECK(standfast_debug_live_handles() == 0);

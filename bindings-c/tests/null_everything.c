@@ -68,10 +68,6 @@ static void clients(void) {
     NULL_ARGUMENT(standfast_client_status(NULL, &reply));
     NULL_ARGUMENT(standfast_client_nodes(NULL, NULL));
     NULL_ARGUMENT(standfast_client_nodes(NULL, &reply));
-    NULL_ARGUMENT(standfast_client_set_credentials(NULL, NULL, NULL, NULL));
-    NULL_ARGUMENT(standfast_client_doctor(NULL, NULL));
-    NULL_ARGUMENT(standfast_client_doctor(NULL, &reply));
-    NULL_ARGUMENT(standfast_client_drain(NULL, 0));
     NULL_ARGUMENT(standfast_client_close(NULL));
     CHECK_OK(standfast_client_free(NULL));
 }
@@ -84,7 +80,6 @@ static void replies(void) {
     HARMLESS(0, strcmp(standfast_reply_string(NULL), ""));
     HARMLESS(0u, standfast_reply_length(NULL));
     HARMLESS(0, strcmp(standfast_reply_error_code(NULL), ""));
-    HARMLESS(STANDFAST_OK, standfast_reply_error_status(NULL));
     HARMLESS(0u, standfast_reply_count(NULL));
     HARMLESS(NULL, standfast_reply_element(NULL, 0));
     HARMLESS(NULL, standfast_reply_key(NULL, 0));
@@ -92,29 +87,6 @@ static void replies(void) {
     HARMLESS(NULL, standfast_reply_get(NULL, "key"));
     HARMLESS(NULL, standfast_reply_get(NULL, NULL));
     CHECK_OK(standfast_reply_free(NULL));
-}
-
-static void units(void) {
-    const char *argv[] = {"GET"};
-    standfast_client *client = NULL;
-    standfast_unit *unit = NULL;
-    standfast_watch *watch = NULL;
-    standfast_reply *reply = NULL;
-    NULL_ARGUMENT(standfast_unit_new(STANDFAST_UNIT_PIPELINE, NULL));
-    NULL_ARGUMENT(standfast_unit_add(NULL, 1, argv, NULL));
-    NULL_ARGUMENT(standfast_unit_set_idempotent(NULL, true));
-    NULL_ARGUMENT(standfast_unit_send(client, unit, STANDFAST_DEFAULT_TIMEOUT, NULL));
-    NULL_ARGUMENT(standfast_unit_send(client, unit, STANDFAST_DEFAULT_TIMEOUT, &reply));
-    NULL_ARGUMENT(standfast_queue_send_unit(NULL, unit, STANDFAST_DEFAULT_TIMEOUT, 1));
-    NULL_ARGUMENT(standfast_watch_new(client, 1, argv, NULL, 0, STANDFAST_DEFAULT_TIMEOUT, NULL));
-    NULL_ARGUMENT(standfast_watch_new(client, 1, argv, NULL, 0, STANDFAST_DEFAULT_TIMEOUT, &watch));
-    NULL_ARGUMENT(standfast_watch_begin(NULL));
-    NULL_ARGUMENT(standfast_watch_command(NULL, 1, argv, NULL, NULL));
-    NULL_ARGUMENT(standfast_watch_command(NULL, 1, argv, NULL, &reply));
-    NULL_ARGUMENT(standfast_watch_commit(NULL, NULL, NULL));
-    NULL_ARGUMENT(standfast_watch_commit(NULL, NULL, &reply));
-    CHECK_OK(standfast_unit_free(NULL));
-    CHECK_OK(standfast_watch_free(NULL));
 }
 
 static void subscriptions(void) {
@@ -155,7 +127,6 @@ static void queues(void) {
     NULL_ARGUMENT(standfast_queue_send(NULL, 1, argv, NULL, STANDFAST_DEFAULT_TIMEOUT, 1));
     NULL_ARGUMENT(standfast_queue_connected(NULL, 0));
     NULL_ARGUMENT(standfast_queue_wait_ready(NULL, 0, 0));
-    NULL_ARGUMENT(standfast_queue_drain(NULL, 0, 0));
     NULL_ARGUMENT(standfast_queue_subscription_ready(NULL, NULL, 0, 0));
     NULL_ARGUMENT(standfast_queue_next(NULL, 0, NULL, NULL, NULL));
     NULL_ARGUMENT(standfast_queue_next(NULL, 0, &tag, &status, NULL));
@@ -208,8 +179,6 @@ static void with_client(void) {
     NULL_ARGUMENT(standfast_events_next(client, 0, NULL));
     NULL_ARGUMENT(standfast_client_status(client, NULL));
     NULL_ARGUMENT(standfast_client_nodes(client, NULL));
-    NULL_ARGUMENT(standfast_client_set_credentials(client, NULL, NULL, NULL));
-    NULL_ARGUMENT(standfast_client_doctor(client, NULL));
     NULL_ARGUMENT(standfast_subscribe(client, NULL, &subscription));
     NULL_ARGUMENT(standfast_queue_open(client, NULL));
     CHECK_OK(standfast_queue_open(client, &queue));
@@ -221,52 +190,14 @@ static void with_client(void) {
     CHECK_OK(standfast_options_free(options));
 }
 
-static void locks_scans_and_nodes(void) {
-    standfast_lock *lock = NULL;
-    standfast_scan *scan = NULL;
-    standfast_node *node = NULL;
-    standfast_reply *reply = NULL;
-    int taken = 1;
-    const char *argv[] = {"SCAN"};
-    NULL_ARGUMENT(standfast_lock_open(NULL, NULL, 0, NULL, 0, 0, 0, NULL));
-    NULL_ARGUMENT(standfast_lock_open(NULL, "k", 1, NULL, 0, 1, 0, &lock));
-    NULL_ARGUMENT(standfast_lock_take(NULL, 0, NULL));
-    NULL_ARGUMENT(standfast_lock_take(NULL, 0, &taken));
-    CHECK(taken == 0);
-    NULL_ARGUMENT(standfast_lock_extend(NULL, 1));
-    NULL_ARGUMENT(standfast_lock_release(NULL));
-    NULL_ARGUMENT(standfast_lock_query(NULL, &reply));
-    NULL_ARGUMENT(standfast_lock_get(NULL, &reply));
-    NULL_ARGUMENT(standfast_lock_next(NULL, 0, &reply));
-    HARMLESS(-1, standfast_lock_fd(NULL));
-    CHECK_OK(standfast_lock_free(NULL));
-    NULL_ARGUMENT(standfast_command_from(NULL, NULL, 1, argv, NULL, 1, NULL));
-    NULL_ARGUMENT(standfast_command_from(NULL, "any", 1, argv, NULL, 1, &reply));
-    NULL_ARGUMENT(standfast_scan_open(NULL, 1, argv, NULL, NULL));
-    NULL_ARGUMENT(standfast_scan_open(NULL, 1, argv, NULL, &scan));
-    NULL_ARGUMENT(standfast_scan_next(NULL, NULL));
-    NULL_ARGUMENT(standfast_scan_next(NULL, &reply));
-    CHECK_OK(standfast_scan_free(NULL));
-    NULL_ARGUMENT(standfast_node_open(NULL, NULL, NULL));
-    NULL_ARGUMENT(standfast_node_open(NULL, "h:1", &node));
-    NULL_ARGUMENT(standfast_sentinel_open(NULL, "h:1", &node));
-    NULL_ARGUMENT(standfast_node_send(NULL, 1, argv, NULL, 1, NULL));
-    NULL_ARGUMENT(standfast_node_send(NULL, 1, argv, NULL, 1, &reply));
-    NULL_ARGUMENT(standfast_node_get(NULL, &reply));
-    CHECK_OK(standfast_node_free(NULL));
-    CHECK(lock == NULL && scan == NULL && node == NULL && reply == NULL);
-}
-
 int main(void) {
     errors();
     options();
     clients();
     replies();
-    units();
     subscriptions();
     queues();
     logs();
-    locks_scans_and_nodes();
     with_client();
     CHECK(standfast_debug_live_handles() == 0);
     return 0;

@@ -125,30 +125,6 @@ static void close_and_free_end_a_wait(const standfast_client *client) {
     }
 }
 
-/* What was accepted is finished, what is new is refused; a drain that is in a hurry says what was left. */
-static void drain(const char *url) {
-    const char *pop[] = {"BLPOP", "c:never", "0"};
-    standfast_client *client = connected(url);
-    standfast_queue *queue;
-    uint64_t tag;
-    CHECK_OK(standfast_queue_open(client, &queue));
-    for (tag = 1; tag <= 50; tag++) send_echo(queue, tag);
-    CHECK_OK(standfast_queue_drain(queue, PATIENCE_MS, 51));
-    CHECK_STATUS(STANDFAST_ERR_CLOSED, standfast_queue_send(queue, 3, pop, NULL, PATIENCE_MS, 52));
-    for (int i = 0; i < 51; i++) CHECK_OK(standfast_reply_free(next(queue, &tag, STANDFAST_OK)));
-    CHECK(tag == 51);
-    CHECK_OK(standfast_client_drain(client, 0));
-    CHECK_STATUS(STANDFAST_ERR_CLOSED, standfast_client_wait_ready(client, 0));
-    CHECK_OK(standfast_queue_free(queue));
-    CHECK_OK(standfast_client_free(client));
-
-    client = connected(url);
-    CHECK_OK(standfast_queue_open(client, &queue));
-    CHECK_OK(standfast_queue_send(queue, 3, pop, NULL, STANDFAST_NO_TIMEOUT, 1));
-    CHECK_STATUS(STANDFAST_ERR_TIMEOUT, standfast_client_drain(client, 1));
-    CHECK(standfast_queue_free(queue) == STANDFAST_OK && standfast_client_free(client) == STANDFAST_OK);
-}
-
 int main(int argc, char **argv) {
     standfast_client *client;
     standfast_queue *queue;
@@ -161,7 +137,6 @@ int main(int argc, char **argv) {
     waits(client, queue);
     cancel(client, queue);
     close_and_free_end_a_wait(client);
-    drain(argv[1]);
     CHECK_OK(standfast_queue_free(queue));
     CHECK_OK(standfast_client_free(client));
     CHECK(standfast_debug_live_handles() == 0);

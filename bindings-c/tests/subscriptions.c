@@ -148,34 +148,6 @@ static void close_and_free_end_a_wait(standfast_client *client) {
     CHECK_OK(standfast_subscription_free(subscription));
 }
 
-/* A sharded channel, and every option that a subscription has. */
-static void everything_at_once(const standfast_client *client) {
-    static const char *options[][2] = {
-        {"max_silence", "250ms"}, {"pulse_interval", "50ms"}, {"redundancy", "2"},
-        {"overflow", "drop_newest"}, {"subscription_items", "10"}, {"subscription_bytes", "65536"},
-    };
-    standfast_channels *channels;
-    standfast_subscription *subscription;
-    standfast_reply *item, *receivers;
-    const char *spublish[] = {"SPUBLISH", "c:sharded", "x"};
-    CHECK_OK(standfast_channels_new(&channels));
-    CHECK_OK(standfast_channels_add_sharded(channels, "c:sharded", STANDFAST_TERMINATED));
-    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
-        CHECK_OK(standfast_channels_set(channels, options[i][0], options[i][1]));
-    CHECK_STATUS(STANDFAST_ERR_INVALID_OPTION, standfast_channels_set(channels, "redundancy", "3"));
-    CHECK_STATUS(STANDFAST_ERR_INVALID_OPTION, standfast_channels_set(channels, "pulse_interval", "often"));
-    CHECK_OK(standfast_subscribe(client, channels, &subscription));
-    CHECK_OK(standfast_channels_free(channels));
-    CHECK_OK(standfast_subscription_ready(subscription, PATIENCE_MS));
-    CHECK_OK(standfast_execute(client, 3, (const void *const *)spublish, NULL, STANDFAST_DEFAULT_TIMEOUT, &receivers));
-    CHECK(standfast_reply_integer(receivers) == 1);
-    CHECK_OK(standfast_reply_free(receivers));
-    item = next(subscription, "message");
-    CHECK(strcmp(standfast_reply_string(standfast_reply_get(item, "channel")), "c:sharded") == 0);
-    CHECK_OK(standfast_reply_free(item));
-    CHECK_OK(standfast_subscription_free(subscription));
-}
-
 static void no_channels(const standfast_client *client) {
     standfast_channels *channels;
     standfast_subscription *subscription;
@@ -194,7 +166,6 @@ int main(int argc, char **argv) {
     patterns_and_bytes(client);
     descriptor(client);
     overflow(client);
-    everything_at_once(client);
     close_and_free_end_a_wait(client);
     CHECK_OK(standfast_client_free(client));
     CHECK(standfast_debug_live_handles() == 0);

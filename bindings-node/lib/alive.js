@@ -5,9 +5,8 @@
 // The longest interval that a timer takes; it never has anything to do.
 const FAR_AWAY = 0x7fffffff;
 
-/** What somebody waits for must not be collected, even if the program holds nothing but a promise: it has a place here. */
-const awaited = [];
-const free = [];
+/** Sessions that somebody waits for must not be collected, even if the program holds nothing but a promise. */
+const awaited = new Set();
 let alive = 0;
 let timer;
 
@@ -28,7 +27,6 @@ class Alive {
   #live = 0;
   #quiet = 0;
   #counted = false;
-  #place = -1;
 
   constructor(owner) {
     this.#owner = owner;
@@ -52,17 +50,8 @@ class Alive {
   }
 
   #update() {
-    const waits = this.#live + this.#quiet > 0;
-    if (waits !== (this.#place >= 0)) {
-      if (waits) {
-        this.#place = free.length > 0 ? free.pop() : awaited.length;
-        awaited[this.#place] = this.#owner;
-      } else {
-        awaited[this.#place] = undefined;
-        free.push(this.#place);
-        this.#place = -1;
-      }
-    }
+    if (this.#live + this.#quiet > 0) awaited.add(this.#owner);
+    else awaited.delete(this.#owner);
     const count = this.#referenced && this.#live > 0;
     if (count !== this.#counted) {
       this.#counted = count;

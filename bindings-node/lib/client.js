@@ -2,15 +2,24 @@
 // The client as users see it. Every method is the name of something that the session does; nothing is decided here.
 
 const native = require('../native.js');
+const { fixed, variadic } = require('./commands.js');
 const { failure } = require('./errors.js');
-const { defineMethods } = require('./methods.js');
-const { Lock } = require('./lock.js');
-const { NodeClient, Scan } = require('./scan.js');
 const { Session } = require('./session.js');
 const { Stream, disposable, iterate } = require('./stream.js');
 const { Subscription } = require('./subscription.js');
-const { Pipeline, watch } = require('./unit.js');
 const { makers, toOptions, toSignal, typeName } = require('./values.js');
+
+/** A method of the client, like one that is written down. */
+function define(prototype, name, method) {
+  Object.defineProperty(method, 'name', { value: name });
+  Object.defineProperty(prototype, name, { value: method, writable: true, configurable: true });
+}
+
+function tooMany(name, most) {
+  return (...args) => {
+    throw failure('InvalidArgument', `${name} takes at most ${most} arguments, options included, not ${args.length}`);
+  };
+}
 
 class Client {
   #session;
@@ -31,80 +40,31 @@ class Client {
   }
 
   static {
-    defineMethods(this.prototype, (client, build, args) => client.#session.call(build, args));
-  }
-
-  /** Several commands in one write. */
-  pipeline() {
-    return new Pipeline(this.#session, false);
-  }
-
-  /** All of the commands or none. */
-  transaction() {
-    return new Pipeline(this.#session, true);
-  }
-
-  /** A transaction that depends on what was read before it: `run(now, tx)` is run again while somebody else writes in between. */
-  watch(keys, run, options) {
-    return watch(this.#session, keys, run, options);
-  }
-
-  /** A lock. Nothing is taken yet. */
-  lock(key, options) {
-    return new Lock(this.#session, key, options);
-  }
-
-  /** The keys, as a stream from a replica. */
-  scanIter(options) {
-    return new Scan(this.#session, ['SCAN'], options);
-  }
-
-  /** The fields of a hash, with their values. */
-  hscanIter(key, options) {
-    return new Scan(this.#session, ['HSCAN', key], options);
-  }
-
-  /** The members of a set. */
-  sscanIter(key, options) {
-    return new Scan(this.#session, ['SSCAN', key], options);
-  }
-
-  /** The members of a sorted set, with their scores. */
-  zscanIter(key, options) {
-    return new Scan(this.#session, ['ZSCAN', key], options);
-  }
-
-  /** One of the nodes, asked itself. */
-  node(address) {
-    return new NodeClient(this.#session, address, false);
-  }
-
-  /** One of the sentinels, asked itself. */
-  sentinel(address) {
-    return new NodeClient(this.#session, address, true);
+    // A method for each command.
+    for (const [name, build] of Object.entries(variadic)) {
+      define(this.prototype, name, function (...args) {
+        return this.#session.call(build, args);
+      });
+    }
+    for (const [name, build] of Object.entries(fixed)) {
+      define(this.prototype, name, function (...args) {
+        return this.#session.call(args.length <= build.length ? build : tooMany(name, build.length), args);
+      });
+    }
   }
 
   subscribe(channels, options) {
-    return new Subscription(this.#session, channels, 'channel', options);
+    return new Subscription(this.#session, channels, false, options);
   }
 
   psubscribe(patterns, options) {
-    return new Subscription(this.#session, patterns, 'pattern', options);
-  }
-
-  ssubscribe(channels, options) {
-    return new Subscription(this.#session, channels, 'sharded channel', options);
+    return new Subscription(this.#session, patterns, true, options);
   }
 
   /** What happens to this client, from the oldest event that it remembers. Waiting for it does not keep the process alive. */
   events() {
     const stream = new Stream(this.#session, this.#session.events(), false);
     return iterate(stream, () => true, () => stream.end());
-  }
-
-  /** Other credentials from the next connection on; what is connected stays. */
-  setCredentials({ username, password, hop = 'data' }) {
-    this.#session.setCredentials(hop, username, password);
   }
 
   status() {
@@ -115,18 +75,8 @@ class Client {
     return this.#session.nodes();
   }
 
-  /** What is wrong with the sentinels and nodes, the worst first. */
-  doctor() {
-    return this.#session.doctor();
-  }
-
   get closed() {
     return this.#session.closed;
-  }
-
-  /** What was accepted is finished, what is new is refused; then the client is closed. */
-  async drain(timeout) {
-    await this.#session.drain(timeout);
   }
 
   /** What is pending ends with an error; fulfilled when all of it has. */

@@ -1,6 +1,5 @@
 'use strict';
-// What is known of where this runs: the name of the platform in the names of addons, as napi-rs writes it (linux-x64-gnu,
-// linux-arm64-musl, darwin-arm64), and whether the event loop is libuv's own.
+// The name of this platform in the names of addons, as napi-rs writes it: linux-x64-gnu, linux-arm64-musl, darwin-arm64.
 
 function platformName() {
   const base = `${process.platform}-${process.arch}`;
@@ -23,13 +22,4 @@ function isMusl() {
   }
 }
 
-/**
- * Whether the event loop may be asked to watch a descriptor. Bun and Deno have other loops, even where they have functions of
- * libuv's names; Electron waits on another thread than the one that asks.
- */
-function canPoll() {
-  const { bun, deno, electron } = process.versions;
-  return !bun && !deno && !electron;
-}
-
-module.exports = { canPoll, platformName };
+module.exports = { platformName };

@@ -7,14 +7,7 @@ const { toArgument, toOptions } = require('./values.js');
 
 const WAITING = ['signal'];
 // The core's names for them: the client has options of the same names, which are the defaults.
-const OPTIONS = {
-  items: 'subscription_items',
-  bytes: 'subscription_bytes',
-  overflow: 'overflow',
-  maxSilence: 'max_silence',
-  pulseInterval: 'pulse_interval',
-  redundancy: 'redundancy',
-};
+const OPTIONS = { items: 'subscription_items', bytes: 'subscription_bytes', overflow: 'overflow' };
 const KNOWN = [...Object.keys(OPTIONS), 'buffers'];
 
 class Subscription {
@@ -23,12 +16,12 @@ class Subscription {
   #stream;
   #closed = false;
 
-  constructor(session, names, kind, options) {
+  constructor(session, names, patterns, options) {
     const given = toOptions(options, KNOWN, 'a subscription');
     const queue = Object.fromEntries(Object.entries(OPTIONS).map(([name, long]) => [long, given[name]]));
-    const list = (Array.isArray(names) ? names : [names]).map((name, at) => toArgument(name, `${kind} ${at + 1}`));
+    const list = (Array.isArray(names) ? names : [names]).map((name, at) => toArgument(name, `${patterns ? 'pattern' : 'channel'} ${at + 1}`));
     this.#session = session;
-    this.#native = session.subscribe(list, kind, queue, given.buffers === true);
+    this.#native = session.subscribe(list, patterns, queue, given.buffers === true);
     this.#stream = new Stream(session, this.#native, true);
   }
 

@@ -55,7 +55,7 @@ function typeName(value) {
 }
 
 /** The options that every command takes. */
-const COMMAND = ['timeout', 'buffers', 'signal', 'idempotent', 'readFrom'];
+const COMMAND = ['timeout', 'buffers', 'signal'];
 
 const NONE = Object.freeze({});
 

@@ -1,25 +1,19 @@
-//! One client of the core as JavaScript holds it: open, submit, reports, close. How what is done comes back is `driver.rs`'s;
-//! which promise it belongs to, and what keeps the process alive, is known in `lib/session.js` only.
+//! One client of the core as JavaScript holds it: open, submit, take what is done, reports, close. Which promise a completion
+//! belongs to, and what keeps the process alive, is known in `lib/session.js` only.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use napi::bindgen_prelude::{BufferSlice, Either, Function, Object, Unknown};
+use napi::bindgen_prelude::{Array, BufferSlice, Either, Function, Object, Unknown};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status};
 use napi_derive::napi;
-use standfast::{Bell, Client, Config, Credentials, Error, Hop, Host, Queue, Request, Secret};
+use standfast::{Bell, Client, Completion, Config, Error, ErrorKind, Queue, Request};
 
-use crate::doctor::NativeExamination;
-use crate::driver::Driver;
 use crate::errors::{Failure, Makers, describe, guard};
-
-use crate::raw::{Settle, variadic};
 use crate::subscription::{NativeEvents, NativeSubscription, channels};
-use crate::uv::Watch;
 use crate::values::{Bytes, Converter, command_timeout, each_option, wait_timeout};
-use crate::watched::NativeWatched;
 
 /// Wakes the JavaScript thread: weak, so that an idle client does not keep the process alive, and one place long, because one
 /// wake-up that has not been served yet is as good as many.
@@ -45,42 +39,38 @@ pub(crate) fn ring(bell: &Bell, wake: &Arc<Wake>) {
     });
 }
 
-/// A client and the driver of its queue. It belongs to one JavaScript environment.
+/// The lowest bit of a tag says whether the reply's strings become buffers, so that nobody has to look that up.
+fn bytes_of(tag: u64) -> Bytes {
+    if tag & 1 == 1 { Bytes::Buffers } else { Bytes::Text }
+}
+
+/// A client and the queue of its completions. It belongs to one JavaScript environment.
 #[napi]
 pub struct NativeClient {
     client: Client,
-    driver: Rc<Driver>,
+    queue: Queue,
     makers: Rc<Makers>,
     wake: Arc<Wake>,
 }
 
-/// Open a client; it connects in the background. `settle` is called with what is done, `wake` when a stream has something to
-/// take. `polls`: whether the event loop may be asked to watch a descriptor.
+/// Open a client; it connects in the background. `wake` is called when there is something to take.
 #[napi(catch_unwind)]
 pub fn open(
     env: &Env,
     url: String,
     options: Object<'_>,
     wake: Function<'_, (), Unknown<'static>>,
-    settle: Function<'_, (), Unknown<'static>>,
-    polls: bool,
     makers: Object<'_>,
 ) -> napi::Result<NativeClient> {
     let makers = Rc::new(Makers::from_object(&makers)?);
     let wake = waker(&wake)?;
-    let settle = Settle::new(env, &settle)?;
-    guard(env, &makers, || {
+    let (client, queue) = guard(env, &makers, || {
         let client = Client::open(configure(&url, &options)?)?;
-        let queue = Queue::open_for(&client, Host::Turns)?;
-        let driver = Driver::start(env, queue, &makers, settle, polls);
-        if !driver.is_watched() {
-            let wake = Arc::clone(&wake);
-            driver.queue()?.on_ready(move || {
-                let _ = wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
-            })?;
-        }
-        Ok(NativeClient { client, driver, makers: Rc::clone(&makers), wake })
-    })
+        let queue = Queue::open(&client)?;
+        ring(queue.bell(), &wake);
+        Ok((client, queue))
+    })?;
+    Ok(NativeClient { client, queue, makers, wake })
 }
 
 /// What a URL and options say, without connecting.
@@ -98,13 +88,6 @@ pub fn parse_url<'env>(
     })
 }
 
-/// A word of a command, as JavaScript gives it.
-type Word<'a> = Either<String, BufferSlice<'a>>;
-
-fn requests(commands: Vec<Vec<Word<'_>>>) -> Result<Vec<Request>, Error> {
-    commands.into_iter().map(Request::new).collect()
-}
-
 fn configure(url: &str, options: &Object<'_>) -> Result<Config, Failure> {
     let mut config = Config::from_url(url)?;
     each_option(options, |name, value| config.set(name, value))?;
@@ -115,29 +98,6 @@ fn configure(url: &str, options: &Object<'_>) -> Result<Config, Failure> {
     Ok(config)
 }
 
-impl NativeClient {
-    pub(crate) fn core(&self) -> &Client {
-        &self.client
-    }
-
-    pub(crate) fn driver(&self) -> &Driver {
-        &self.driver
-    }
-
-    /// The queue, until the driver is stopped.
-    pub(crate) fn queue(&self) -> Result<Queue, standfast::Error> {
-        self.driver.queue()
-    }
-
-    pub(crate) fn makers(&self) -> &Rc<Makers> {
-        &self.makers
-    }
-
-    pub(crate) fn wake(&self) -> &Arc<Wake> {
-        &self.wake
-    }
-}
-
 #[napi]
 impl NativeClient {
     /// Whether it was closed.
@@ -146,126 +106,28 @@ impl NativeClient {
         self.client.is_closed()
     }
 
-    /// The function that sends commands: `send(tag, timeout, ...words)`, see `driver.rs`.
+    /// Send a command. Its completion is taken under this tag.
     #[napi(catch_unwind)]
-    pub fn sender<'env>(&self, env: &'env Env) -> napi::Result<Unknown<'env>> {
-        variadic(env, Rc::clone(&self.driver))
-    }
-
-    /// Whether the event loop watches the queue. If not, `wake` calls [`NativeClient::turn`], and [`NativeClient::flush`] is
-    /// to be called when `send` says so.
-    #[napi(getter, catch_unwind)]
-    pub fn watched(&self) -> bool {
-        self.driver.is_watched()
-    }
-
-    /// Settle what is done; whether there is more.
-    #[napi(catch_unwind)]
-    pub fn turn(&self) -> bool {
-        self.driver.turn()
-    }
-
-    /// Write what was collected.
-    #[napi(catch_unwind)]
-    pub fn flush(&self) {
-        self.driver.flush();
-    }
-
-    /// Send a command that may be sent again after a loss. It is settled under this tag; `true` as for `send`.
-    #[napi(catch_unwind)]
-    pub fn submit_idempotent(
+    pub fn submit(
         &self,
         env: &Env,
-        args: Vec<Word<'_>>,
+        args: Vec<Either<String, BufferSlice<'_>>>,
         timeout: Option<f64>,
-        tag: f64,
-    ) -> napi::Result<bool> {
-        guard(env, &self.makers, || {
-            let timeout = command_timeout(timeout)?;
-            Ok(self.driver.submit(Request::new(args)?.idempotent(), timeout, tag as u64)?)
-        })
-    }
-
-    /// Send several commands together. Their outcomes are settled under this tag; `true` as for `send`.
-    #[napi(catch_unwind)]
-    pub fn submit_unit(
-        &self,
-        env: &Env,
-        commands: Vec<Vec<Word<'_>>>,
-        transaction: bool,
-        timeout: Option<f64>,
-        idempotent: bool,
-        tag: f64,
-    ) -> napi::Result<bool> {
-        guard(env, &self.makers, || {
-            let timeout = command_timeout(timeout)?;
-            let commands = requests(commands)?;
-            let unit = if transaction { Request::transaction(commands) } else { Request::pipeline(commands) }?;
-            let unit = if idempotent { unit.idempotent() } else { unit };
-            Ok(self.driver.submit(unit, timeout, tag as u64)?)
-        })
-    }
-
-    /// A transaction that depends on these keys.
-    #[napi(catch_unwind)]
-    pub fn watch(
-        &self,
-        env: &Env,
-        keys: Vec<Word<'_>>,
-        timeout: Option<f64>,
-        attempts: Option<f64>,
-    ) -> napi::Result<NativeWatched> {
-        guard(env, &self.makers, || {
-            let keys = keys.iter().map(|key| key.as_ref().to_vec());
-            let watched = self.client.watch(keys).timeout(command_timeout(timeout)?);
-            Ok(NativeWatched::new(match attempts {
-                Some(attempts) => watched.attempts(attempts as u64),
-                None => watched,
-            }))
-        })
-    }
-
-    /// Begin a round of it. The completion is settled under this tag.
-    #[napi(catch_unwind)]
-    pub fn submit_watch_begin(&self, env: &Env, watched: &NativeWatched, tag: f64) -> napi::Result<()> {
-        guard(env, &self.makers, || Ok(self.driver.queue()?.submit_watch_begin(watched.core(), tag as u64)?))
-    }
-
-    /// Execute a command at once, on the link that watches. The completion is settled under this tag.
-    #[napi(catch_unwind)]
-    pub fn submit_watch_command(
-        &self,
-        env: &Env,
-        watched: &NativeWatched,
-        args: Vec<Word<'_>>,
         tag: f64,
     ) -> napi::Result<()> {
         guard(env, &self.makers, || {
-            Ok(self.driver.queue()?.submit_watch_command(watched.core(), Request::new(args)?, tag as u64)?)
+            let timeout = command_timeout(timeout)?;
+            Ok(self.queue.submit(Request::new(args)?, timeout, tag as u64)?)
         })
     }
 
-    /// Execute the commands of a round. Their outcomes, or null if another round is needed, are settled under this tag.
-    #[napi(catch_unwind)]
-    pub fn submit_watch_commit(
-        &self,
-        env: &Env,
-        watched: &NativeWatched,
-        commands: Vec<Vec<Word<'_>>>,
-        tag: f64,
-    ) -> napi::Result<()> {
-        guard(env, &self.makers, || {
-            Ok(self.driver.queue()?.submit_watch_commit(watched.core(), requests(commands)?, tag as u64)?)
-        })
-    }
-
-    /// Wait as `connect` does: for the first master, or not at all. The completion is settled under this tag.
+    /// Wait as `connect` does: for the first master, or not at all. The completion is taken under this tag.
     #[napi(catch_unwind)]
     pub fn submit_connected(&self, env: &Env, tag: f64) -> napi::Result<()> {
-        guard(env, &self.makers, || Ok(self.driver.queue()?.submit_connected(tag as u64)?))
+        guard(env, &self.makers, || Ok(self.queue.submit_connected(tag as u64)?))
     }
 
-    /// Wait until a subscription is confirmed. The completion is settled under this tag.
+    /// Wait until a subscription is confirmed. The completion is taken under this tag.
     #[napi(catch_unwind)]
     pub fn submit_subscription_ready(
         &self,
@@ -276,42 +138,58 @@ impl NativeClient {
     ) -> napi::Result<()> {
         guard(env, &self.makers, || {
             let timeout = wait_timeout(timeout)?;
-            Ok(self.driver.queue()?.submit_subscription_ready(subscription.core(), timeout, tag as u64)?)
+            Ok(self.queue.submit_subscription_ready(subscription.core(), timeout, tag as u64)?)
         })
     }
 
-    /// Refuse what is new, and wait until what was accepted is over. The completion is settled under this tag; the client is to
-    /// be closed then.
-    #[napi(catch_unwind)]
-    pub fn submit_drain(&self, env: &Env, timeout: Option<f64>, tag: f64) -> napi::Result<()> {
-        guard(env, &self.makers, || {
-            let timeout = wait_timeout(timeout)?;
-            Ok(self.driver.queue()?.submit_drain(timeout, tag as u64)?)
-        })
-    }
-
-    /// Give up. The description of what the caller is to be told, and nothing will be settled under this tag; nothing when it
-    /// is done already and will be settled.
+    /// Give up. The description of what the caller is to be told, and nothing will be taken under this tag; nothing when it
+    /// is done already and can be taken.
     #[napi(catch_unwind)]
     pub fn cancel<'env>(&self, env: &'env Env, tag: f64) -> napi::Result<Option<Object<'env>>> {
-        guard(env, &self.makers, || match self.driver.queue()?.cancel(tag as u64) {
+        guard(env, &self.makers, || match self.queue.cancel(tag as u64) {
             Some(error) => Ok(Some(describe(env, &error)?)),
             None => Ok(None),
         })
     }
 
-    /// Subscribe to channels, to patterns or to sharded channels, as `kind` says.
+    /// What is done, as one flat list: tag, whether it failed, reply or description of the failure; and so on.
+    #[napi(catch_unwind)]
+    pub fn take<'env>(&self, env: &'env Env, max: u32) -> napi::Result<Array<'env>> {
+        guard(env, &self.makers, || {
+            let done = self.queue.take(max as usize);
+            let mut list = env.create_array(0)?;
+            for Completion { tag, result, .. } in done {
+                let converter = Converter { env, makers: &self.makers, bytes: bytes_of(tag) };
+                // One reply that JavaScript cannot hold must not take the others with it.
+                let result = result.and_then(|value| converter.reply(value).map_err(|engine| unfit(&engine)));
+                list.insert(tag as f64)?;
+                match result {
+                    Ok(value) => {
+                        list.insert(false)?;
+                        list.insert(value)?;
+                    }
+                    Err(error) => {
+                        list.insert(true)?;
+                        list.insert(describe(env, &error)?)?;
+                    }
+                }
+            }
+            Ok(list)
+        })
+    }
+
+    /// Subscribe to channels, or to patterns.
     #[napi(catch_unwind)]
     pub fn subscribe(
         &self,
         env: &Env,
         names: Vec<Either<String, BufferSlice<'_>>>,
-        kind: String,
+        patterns: bool,
         options: Object<'_>,
         buffers: bool,
     ) -> napi::Result<NativeSubscription> {
         guard(env, &self.makers, || {
-            let channels = channels(&names, &kind, &options)?;
+            let channels = channels(&names, patterns, &options)?;
             let subscription = self.client.subscribe(channels)?;
             ring(subscription.bell(), &self.wake);
             let bytes = if buffers { Bytes::Buffers } else { Bytes::Text };
@@ -329,22 +207,6 @@ impl NativeClient {
         })
     }
 
-    /// Other credentials for the next connection to a node, or to a sentinel.
-    #[napi(catch_unwind)]
-    pub fn set_credentials(
-        &self,
-        env: &Env,
-        hop: String,
-        username: Option<String>,
-        password: Option<String>,
-    ) -> napi::Result<()> {
-        guard(env, &self.makers, || {
-            let credentials = Credentials { username, password: password.map(Secret::new) };
-            self.client.set_credentials(Hop::from_name(&hop)?, credentials)?;
-            Ok(())
-        })
-    }
-
     /// The client's status, as an object.
     #[napi(catch_unwind)]
     pub fn status<'env>(&'env self, env: &'env Env) -> napi::Result<Unknown<'env>> {
@@ -357,25 +219,13 @@ impl NativeClient {
         guard(env, &self.makers, || Ok(self.converter(env).report(self.client.nodes_tree())?))
     }
 
-    /// An examination of the deployment, which still is to be run.
-    #[napi(catch_unwind)]
-    pub fn examine(&self) -> NativeExamination {
-        NativeExamination::new(self.client.clone(), Rc::clone(&self.makers))
-    }
-
-    /// Close. What is pending ends with an error that is still settled; then [`NativeClient::stop`] is to be called.
+    /// Close. What is pending ends with an error that can still be taken.
     #[napi(catch_unwind)]
     pub fn close(&self, env: &Env) -> napi::Result<()> {
         guard(env, &self.makers, || {
             self.client.close();
             Ok(())
         })
-    }
-
-    /// Let go of the event loop. Nothing is settled any more.
-    #[napi(catch_unwind)]
-    pub fn stop(&self) {
-        self.driver.stop();
     }
 
     fn converter<'env>(&'env self, env: &'env Env) -> Converter<'env, 'env> {
@@ -386,12 +236,10 @@ impl NativeClient {
 impl Drop for NativeClient {
     /// The collector and the end of a worker come here without a call to close. Nothing here waits, and no panic leaves.
     fn drop(&mut self) {
-        let _ = catch_unwind(AssertUnwindSafe(|| self.driver.stop()));
+        let _ = catch_unwind(AssertUnwindSafe(|| self.queue.close()));
     }
 }
 
-/// How many descriptors event loops of this process watch, for tests.
-#[napi(catch_unwind)]
-pub fn debug_watches() -> u32 {
-    u32::try_from(Watch::live()).unwrap_or(u32::MAX)
+fn unfit(engine: &napi::Error) -> Error {
+    Error::new(ErrorKind::Protocol, format!("the reply cannot become a JavaScript value: {}", engine.reason))
 }

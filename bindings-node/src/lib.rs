@@ -3,13 +3,7 @@
 
 // Those with exports are public, because Node calls them though no Rust does.
 pub mod client;
-pub mod doctor;
-mod driver;
-pub mod errands;
 pub mod errors;
 pub mod logs;
-mod raw;
 pub mod subscription;
-mod uv;
 mod values;
-mod watched;

@@ -106,12 +106,8 @@ pub(crate) fn batch<'env>(
 }
 
 /// What to subscribe to. The options have the names that they have for a client: the client's are the defaults.
-pub(crate) fn channels<N: AsRef<[u8]>>(names: &[N], kind: &str, options: &Object<'_>) -> Result<Channels, Failure> {
-    let mut channels = match kind {
-        "pattern" => Channels::patterns(names),
-        "sharded channel" => Channels::sharded(names),
-        _ => Channels::new(names),
-    };
+pub(crate) fn channels<N: AsRef<[u8]>>(names: &[N], patterns: bool, options: &Object<'_>) -> Result<Channels, Failure> {
+    let mut channels = if patterns { Channels::patterns(names) } else { Channels::new(names) };
     each_option(options, |name, value| channels.set(name, value))?;
     Ok(channels)
 }

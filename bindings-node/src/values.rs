@@ -6,10 +6,9 @@ use napi::bindgen_prelude::{
     Array, BigInt, BufferSlice, FromNapiValue, JsObjectValue, Null, Object, ToNapiValue, Unknown,
 };
 use napi::{Env, JsValue, ValueType};
-use standfast::{Answer, Config, Error, ErrorKind, OptionKind, OptionValue, Timeout, Tree, Value};
+use standfast::{Config, Error, ErrorKind, OptionKind, OptionValue, Timeout, Tree, Value};
 
 use crate::errors::{Failure, Maker, Makers, describe};
-use crate::raw::ascii;
 
 /// What bytes from the server become.
 #[derive(Clone, Copy)]
@@ -32,25 +31,6 @@ pub(crate) struct Converter<'env, 'm> {
 const SAFE: i64 = (1 << 53) - 1;
 
 impl<'env> Converter<'env, '_> {
-    /// A reply, or an array of the outcomes of several commands, in which an error is a `StandfastError`.
-    pub(crate) fn answer(&self, answer: Answer) -> napi::Result<Unknown<'env>> {
-        let outcomes = match answer {
-            Answer::One(value) => return self.reply(value),
-            Answer::Each(outcomes) => outcomes,
-        };
-        let mut list = self.array(outcomes.len())?;
-        for (at, outcome) in (0..).zip(outcomes) {
-            list.set(
-                at,
-                match outcome {
-                    Ok(value) => self.reply(value)?,
-                    Err(error) => self.make(&self.makers.error, describe(self.env, &error)?.to_unknown())?,
-                },
-            )?;
-        }
-        Ok(list.to_unknown())
-    }
-
     pub(crate) fn reply(&self, value: Value) -> napi::Result<Unknown<'env>> {
         match value {
             Value::Nil => self.put(Null),
@@ -135,7 +115,6 @@ impl<'env> Converter<'env, '_> {
 
     fn bytes(&self, bytes: &[u8]) -> napi::Result<Unknown<'env>> {
         match self.bytes {
-            Bytes::Text if bytes.is_ascii() => ascii(self.env, bytes),
             Bytes::Text => self.put(String::from_utf8_lossy(bytes).as_ref()),
             Bytes::Buffers => Ok(BufferSlice::copy_from(self.env, bytes)?.to_unknown()),
         }

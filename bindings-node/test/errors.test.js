@@ -78,11 +78,11 @@ describe('what is wrong before anything is dialled', () => {
 
 describe('what the servers say', () => {
   let lab;
-  before(async () => (lab = await Lab.start({ password: 'data-secret', sentinelPassword: 'sentinel-secret' })));
-  after(() => lab?.close());
+  before(async () => (lab = await Lab.start({ password: 'data-secret', sentinel_password: 'sentinel-secret' })));
+  after(() => lab?.stop());
 
   /** The lab's URL with other credentials, or another master or other sentinels. */
-  function url({ user = ':data-secret@', hosts = lab.sentinels.join(','), master = lab.masterName, sentinel = 'sentinel-secret' } = {}) {
+  function url({ user = ':data-secret@', hosts = lab.sentinels.join(','), master = lab.master_name, sentinel = 'sentinel-secret' } = {}) {
     return `redis+sentinel://${user}${hosts}/${master}${sentinel ? `?sentinel_password=${sentinel}` : ''}`;
   }
 
@@ -117,8 +117,8 @@ describe('what the servers say', () => {
   });
 
   test('a data node instead of a sentinel is NotASentinel', async () => {
-    const error = await fails('NotASentinel', connect(url({ hosts: await lab.master(), sentinel: 'data-secret' })));
-    assert.match(error.message + JSON.stringify(error.causes), new RegExp(await lab.master()));
+    const error = await fails('NotASentinel', connect(url({ hosts: lab.master, sentinel: 'data-secret' })));
+    assert.match(error.message + JSON.stringify(error.causes), new RegExp(lab.master));
   });
 
   const wrong = [
@@ -157,7 +157,7 @@ describe('what a caller does wrong', () => {
   });
   after(async () => {
     await client?.close();
-    await lab?.close();
+    await lab?.stop();
   });
 
   test('a command without a name', () => fails('InvalidArgument', client.execute()));

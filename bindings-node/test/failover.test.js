@@ -61,33 +61,34 @@ function collector(subscription) {
 describe('failovers', () => {
   let lab;
   before(async () => (lab = await Lab.start()));
-  after(() => lab?.close());
+  after(() => lab?.stop());
 
-  for (const fault of ['plannedFailover', 'killMaster']) {
+  for (const fault of ['planned_failover', 'kill_master']) {
     test(`${fault}: writes and messages go on`, { timeout: 120_000 }, async (t) => {
       const client = await connect(lab.url);
       // A reader that a failed test leaves behind would keep this process alive for ever.
       t.after(async () => {
         await client.close();
-        await lab.heal();
+        await lab.do('heal');
       });
       const generation = client.status().generation;
       const key = `written:${fault}`;
       const subscription = client.subscribe('news');
       await subscription.ready(RECOVERY);
       const messages = collector(subscription);
-      const publisher = await lab.publisher('news', 2);
+      const { publisher } = await lab.do('publisher_start', { channel: 'news', every_ms: 2 });
       const writes = writer(client, key);
       await messages.until('the first message', (item) => item.type === 'message');
 
-      await lab.waitReplicated();
-      const { node: old, at: faultAt } = await lab[fault]();
-      const { node: master, at: writableAt } = await lab.waitWritable(RECOVERY);
+      await lab.replicated();
+      const { node: old, at_us: faultAt } = await lab.do(fault);
+      const { node: master, at_us: writableAt } = await lab.do('wait_writable', { timeout_ms: RECOVERY });
       await messages.until('a message of the new master', (item) => item.type === 'message' && item.generation > generation);
       const acknowledged = () => writes.records.filter((record) => record.ended && !record.error);
-      await until('a write to the new master', () => acknowledged().some(({ started }) => started > writableAt), RECOVERY);
+      const since = writableAt / 1e3;
+      await until('a write to the new master', () => acknowledged().some(({ started }) => started > since), RECOVERY);
       await writes.stop();
-      const log = await publisher.stop();
+      const { log } = await lab.do('publisher_stop', { publisher });
       const last = log.findLast(({ error }) => !error);
       await messages.until('the last message', (item) => item.type === 'message' && item.payload === String(last.n));
 
@@ -102,12 +103,12 @@ describe('failovers', () => {
       for (const { error } of errors) assert.equal(error, 'MaybeExecuted');
       const present = new Set((await client.execute('SMEMBERS', key)));
       const lost = acknowledged().filter(({ n }) => !present.has(String(n)));
-      if (fault === 'plannedFailover') {
+      if (fault === 'planned_failover') {
         assert.deepEqual(errors, []);
         assert.equal(lost.length, 0, `lost ${lost.length} of ${acknowledged().length}`);
       } else {
         // Asynchronous replication may lose what was acknowledged just before the kill, nothing else.
-        for (const { ended } of lost) assert(ended <= faultAt + 1, `lost a write acknowledged ${ended - faultAt} ms after the kill`);
+        for (const { ended } of lost) assert(ended <= faultAt / 1e3 + 1, `lost a write acknowledged ${ended - faultAt / 1e3} ms after the kill`);
       }
 
       // Every missing message lies inside a gap; messages carry the gap before them.
@@ -115,7 +116,7 @@ describe('failovers', () => {
       const received = new Set(messages.items.filter(({ type }) => type === 'message').map(({ payload }) => payload));
       const first = Math.min(...[...received].map(Number));
       const missed = log.filter(({ n, error }) => !error && n > first && !received.has(String(n)));
-      const unmarked = missed.filter(({ at, done }) => !gaps.some(({ since, until }) => done >= since && at <= until));
+      const unmarked = missed.filter(({ at_us, done_us }) => !gaps.some(({ since, until }) => done_us / 1e3 >= since && at_us / 1e3 <= until));
       assert.deepEqual(unmarked, []);
       assert(gaps.length > 0, 'the switch is marked');
       const marked = messages.items.find((item) => item.type === 'message' && item.gapBefore);
@@ -131,12 +132,12 @@ describe('failovers', () => {
     const client = await connect(lab.url, { commandTimeout: 1_000 });
     t.after(() => client.close());
     const all = [...lab.nodes, ...lab.sentinels];
-    for (const node of all) await lab.killNode(node);
+    for (const node of all) await lab.do('kill_node', { node });
     const started = performance.now();
     await assert.rejects(client.set('down', 1), (error) => error instanceof StandfastError && /^(Timeout|MaybeExecuted)$/.test(error.name));
     assert(performance.now() - started < 3_000);
     assert.notEqual(client.status().state, 'closed');
-    await lab.heal();
+    await lab.do('heal');
     await until('a write after all came back', async () => (await client.set('up', 1).catch(() => null)) === 'OK', RECOVERY);
     assert.equal(client.status().state, 'ready');
     await client.close();

@@ -24,7 +24,7 @@ function next(iterator, wanted) {
 describe('logs', () => {
   let lab;
   before(async () => (lab = await Lab.start({ replicas: 0, sentinels: 1, quorum: 1 })));
-  after(() => lab?.close());
+  after(() => lab?.stop());
 
   test('records tell of a life', async () => {
     const reader = logs();
@@ -70,7 +70,7 @@ describe('logs', () => {
 describe('reports', () => {
   let lab;
   before(async () => (lab = await Lab.start()));
-  after(() => lab?.close());
+  after(() => lab?.stop());
 
   test('a planned failover is reported', { timeout: 60_000 }, async (t) => {
     const records = logs();
@@ -80,7 +80,7 @@ describe('reports', () => {
     const { master: old, counters } = client.status();
     assert.deepEqual(counters, Object.fromEntries(COUNTERS.map((name) => [name, 0])));
 
-    await lab.plannedFailover();
+    await lab.do('planned_failover');
     const report = await next(events, (event) => event.kind === 'switch_report');
     const { oldMaster, newMaster, eager, sinceLost, sinceAnnounced, sinceReplica, heldFor, commandsHeld, maybeExecuted, bytesAtRisk } = report;
     assert.deepEqual({ oldMaster, newMaster, eager, sinceLost }, { oldMaster: old, newMaster: client.status().master, eager: true, sinceLost: null });

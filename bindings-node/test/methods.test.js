@@ -72,7 +72,7 @@ describe('methods of a client', () => {
   });
   after(async () => {
     await client?.close();
-    await lab?.close();
+    await lab?.stop();
   });
 
   test('they work, and give text or bytes as asked', async () => {

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString, PyTuple};
-use standfast::{Channels, Config, Credentials, Hop, OptionKind, Secret, VERSION, blocking};
+use pyo3::types::{PyDict, PyString, PyTuple};
+use standfast::{Channels, Config, OptionKind, VERSION, blocking};
 
 use crate::errors::{OrRaise, boundary, invalid_argument};
 use crate::subscription::{Events, Subscription};
-use crate::values::{answer, command_timeout, names, option_value, reply, report, request, unit, wait_timeout};
+use crate::values::{command_timeout, names, option_value, reply, report, request, wait_timeout};
 use crate::waiting::{close, refuse_at_exit, remember, wait};
-use crate::watched::Watched;
 
 /// A client. Only `at_exit` and event loops hold others of it, so when Python drops it, it closes.
 #[pyclass(frozen, module = "standfast._native")]
@@ -57,66 +56,12 @@ impl Client {
         args: &Bound<'py, PyTuple>,
         timeout: Option<&Bound<'py, PyAny>>,
         decode: bool,
-        idempotent: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         boundary(py, || {
             let request = request(args)?;
-            let request = if idempotent { request.idempotent() } else { request };
             let timeout = command_timeout(timeout)?;
             let value = wait(py, |interrupt| self.inner.blocking().command(request, timeout, interrupt))?;
             reply(py, value, decode)
-        })
-    }
-
-    /// `execute` with a route of its own for what only reads.
-    fn read<'py>(
-        &self,
-        py: Python<'py>,
-        args: &Bound<'py, PyTuple>,
-        timeout: Option<&Bound<'py, PyAny>>,
-        decode: bool,
-        read_from: &str,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        boundary(py, || {
-            let request = request(args)?.reading_from(read_from.parse().or_raise(py)?);
-            let timeout = command_timeout(timeout)?;
-            let value = wait(py, |interrupt| self.inner.blocking().command(request, timeout, interrupt))?;
-            reply(py, value, decode)
-        })
-    }
-
-    /// The outcomes of several commands, errors among them as objects.
-    fn execute_unit<'py>(
-        &self,
-        py: Python<'py>,
-        commands: &Bound<'py, PyList>,
-        transaction: bool,
-        timeout: Option<&Bound<'py, PyAny>>,
-        decode: bool,
-        idempotent: bool,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        boundary(py, || {
-            let request = unit(commands, transaction, idempotent)?;
-            let timeout = command_timeout(timeout)?;
-            let found = wait(py, |interrupt| self.inner.blocking().answer(request, timeout, interrupt))?;
-            answer(py, found, decode)
-        })
-    }
-
-    /// A transaction that depends on these keys.
-    fn watch(
-        &self,
-        py: Python<'_>,
-        keys: &Bound<'_, PyTuple>,
-        timeout: Option<&Bound<'_, PyAny>>,
-        attempts: Option<u64>,
-    ) -> PyResult<Watched> {
-        boundary(py, || {
-            let watched = self.inner.watch(names(keys, "key")?).timeout(command_timeout(timeout)?);
-            Ok(Watched::new(match attempts {
-                Some(attempts) => watched.attempts(attempts),
-                None => watched,
-            }))
         })
     }
 
@@ -125,7 +70,6 @@ impl Client {
         py: Python<'_>,
         channels: &Bound<'_, PyTuple>,
         patterns: &Bound<'_, PyTuple>,
-        sharded: &Bound<'_, PyTuple>,
         options: &Bound<'_, PyDict>,
         decode: bool,
     ) -> PyResult<Subscription> {
@@ -133,9 +77,6 @@ impl Client {
             let mut wanted = Channels::new(names(channels, "channel")?);
             for pattern in names(patterns, "pattern")? {
                 wanted = wanted.pattern(pattern);
-            }
-            for channel in names(sharded, "sharded channel")? {
-                wanted = wanted.sharded_channel(channel);
             }
             for (name, value) in options {
                 let name: String = name.extract()?;
@@ -146,29 +87,12 @@ impl Client {
         })
     }
 
-    fn set_credentials(
-        &self,
-        py: Python<'_>,
-        hop: &str,
-        username: Option<String>,
-        password: Option<String>,
-    ) -> PyResult<()> {
-        boundary(py, || {
-            let credentials = Credentials { username, password: password.map(Secret::new) };
-            Hop::from_name(hop).and_then(|hop| self.inner.set_credentials(hop, credentials)).or_raise(py)
-        })
-    }
-
     fn status<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         boundary(py, || report(py, self.inner.status().to_tree()))
     }
 
     fn nodes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         boundary(py, || report(py, self.inner.nodes_tree()))
-    }
-
-    fn doctor<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        boundary(py, || report(py, wait(py, |interrupt| self.inner.blocking().doctor_tree(interrupt))?))
     }
 
     /// The next event of the client's own position.
@@ -187,13 +111,6 @@ impl Client {
     /// A reader of events with a position of its own.
     fn events(&self, py: Python<'_>) -> PyResult<Events> {
         boundary(py, || Ok(Events::new(self.inner.events())))
-    }
-
-    fn drain(&self, py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
-        boundary(py, || {
-            let timeout = wait_timeout(timeout)?;
-            wait(py, |interrupt| self.inner.blocking().drain(timeout, interrupt))
-        })
     }
 
     fn close(&self, py: Python<'_>) -> PyResult<()> {

@@ -5,21 +5,17 @@
 //! `python/standfast`.
 
 mod client;
-mod errands;
 mod errors;
 mod logs;
 mod loop_driver;
 mod subscription;
 mod values;
 mod waiting;
-mod watched;
 
 #[pyo3::pymodule(gil_used = false)]
 mod _native {
     #[pymodule_export]
     use crate::client::{Client, option_table, parse_url};
-    #[pymodule_export]
-    use crate::errands::{Lock, Node, Scan, text_of};
     #[pymodule_export]
     use crate::errors::{error_table, panic_for_test};
     #[pymodule_export]
@@ -32,8 +28,6 @@ mod _native {
     use crate::values::wait_seconds;
     #[pymodule_export]
     use crate::waiting::{after_fork_in_child, at_exit};
-    #[pymodule_export]
-    use crate::watched::Watched;
 
     #[pymodule_export]
     #[expect(non_upper_case_globals, reason = "the name that Python programs look for")]

@@ -2,15 +2,14 @@
 //!
 //! Items are instances of the classes in `standfast/_items.py`.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyString;
-use standfast::{Dropped, ErrorKind, Gap, Item, Message};
+use standfast::{Dropped, Gap, Item, Message};
 
-use crate::errors::{OrRaise, boundary, raised};
+use crate::errors::{OrRaise, boundary};
 use crate::values::{contents, report, text, unix_seconds, wait_timeout};
 use crate::waiting::wait;
 
@@ -19,61 +18,11 @@ use crate::waiting::wait;
 pub(crate) struct Subscription {
     inner: standfast::Subscription,
     decode: bool,
-    /// The name of the last message's channel: most messages come on the same one as the one before. Locked only while the
-    /// interpreter is held.
-    last: Mutex<Option<Known>>,
 }
-
-/// A channel's name, as the core and as Python has it.
-type Known = (Arc<[u8]>, Py<PyAny>);
 
 impl Subscription {
     pub(crate) fn new(inner: standfast::Subscription, decode: bool) -> Subscription {
-        Subscription { inner, decode, last: Mutex::default() }
-    }
-
-    /// The next item; leaves the interpreter only when it has to wait.
-    fn read(&self, py: Python<'_>, timeout: Option<Duration>) -> PyResult<Option<Item>> {
-        // Most items are there already; then nobody needs to leave the interpreter.
-        match self.inner.try_next().or_raise(py)? {
-            None => wait(py, |interrupt| self.inner.next_blocking(timeout, interrupt)),
-            item => Ok(item),
-        }
-    }
-
-    fn channel<'py>(&self, py: Python<'py>, channel: &Arc<[u8]>) -> PyResult<Bound<'py, PyAny>> {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((name, made)) = &*last
-            && Arc::ptr_eq(name, channel)
-        {
-            return Ok(made.bind(py).clone());
-        }
-        let made = text(py, channel)?;
-        *last = Some((Arc::clone(channel), made.clone().unbind()));
-        Ok(made)
-    }
-
-    /// An item as an instance of its Python class. Fields are given by position; the drift test compares their order.
-    fn item<'py>(&self, py: Python<'py>, item: Item) -> PyResult<Bound<'py, PyAny>> {
-        static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        static DROPPED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        match item {
-            Item::Message(Message { channel, pattern, payload, gap_before, generation, received_at, .. }) => {
-                MAKE.import(py, "standfast._items", "make_message")?.call1((
-                    self.channel(py, &channel)?,
-                    pattern.map(|pattern| text(py, &pattern)).transpose()?,
-                    contents(py, &payload, self.decode)?,
-                    gap_before.map(|gap| gap_into_python(py, &gap)).transpose()?,
-                    generation,
-                    unix_seconds(received_at),
-                ))
-            }
-            Item::Gap(gap) => gap_into_python(py, &gap),
-            Item::Dropped(Dropped { count, bytes, .. }) => {
-                DROPPED.import(py, "standfast._items", "Dropped")?.call1((count, bytes))
-            }
-            other => report(py, other.into_tree()),
-        }
+        Subscription { inner, decode }
     }
 
     pub(crate) fn core(&self) -> &standfast::Subscription {
@@ -92,40 +41,20 @@ impl Subscription {
 
     fn next<'py>(&self, py: Python<'py>, timeout: Option<&Bound<'py, PyAny>>) -> PyResult<Option<Bound<'py, PyAny>>> {
         boundary(py, || {
-            let item = self.read(py, wait_timeout(timeout)?)?;
-            item.map(|item| self.item(py, item)).transpose()
-        })
-    }
-
-    /// The next message, or `None` at the end.
-    fn next_message<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        boundary(py, || {
-            loop {
-                let item = match self.inner.try_next() {
-                    Ok(Some(item)) => item,
-                    Err(end) if end.kind() == ErrorKind::EndOfStream => return Ok(None),
-                    Err(error) => return Err(raised(py, &error)),
-                    // The bell also rings at the end, which the next look meets.
-                    Ok(None) => match wait(py, |interrupt| match self.inner.next_blocking(None, interrupt) {
-                        Err(end) if end.kind() == ErrorKind::EndOfStream => Ok(None),
-                        item => item.map(Some),
-                    })? {
-                        Some(Some(item)) => item,
-                        Some(None) => continue,
-                        None => return Ok(None),
-                    },
-                };
-                if matches!(item, Item::Message(_)) {
-                    return self.item(py, item).map(Some);
-                }
-            }
+            let timeout = wait_timeout(timeout)?;
+            // Most items are there already; then nobody needs to leave the interpreter.
+            let item = match self.inner.try_next().or_raise(py)? {
+                None => wait(py, |interrupt| self.inner.next_blocking(timeout, interrupt))?,
+                item => item,
+            };
+            item.map(|item| into_python(py, item, self.decode)).transpose()
         })
     }
 
     fn try_next<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         boundary(py, || {
             let item = self.inner.try_next().or_raise(py)?;
-            item.map(|item| self.item(py, item)).transpose()
+            item.map(|item| into_python(py, item, self.decode)).transpose()
         })
     }
 
@@ -172,6 +101,29 @@ impl Events {
 
     fn descriptor(&self, py: Python<'_>) -> PyResult<i32> {
         boundary(py, || self.inner.bell().descriptor().or_raise(py))
+    }
+}
+
+/// An item as an instance of its Python class. Fields are given by position; the drift test compares their order.
+fn into_python(py: Python<'_>, item: Item, decode: bool) -> PyResult<Bound<'_, PyAny>> {
+    static MESSAGE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    static DROPPED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    match item {
+        Item::Message(Message { channel, pattern, payload, gap_before, generation, received_at, .. }) => {
+            MESSAGE.import(py, "standfast._items", "Message")?.call1((
+                text(py, &channel)?,
+                pattern.map(|pattern| text(py, &pattern)).transpose()?,
+                contents(py, &payload, decode)?,
+                gap_before.map(|gap| gap_into_python(py, &gap)).transpose()?,
+                generation,
+                unix_seconds(received_at),
+            ))
+        }
+        Item::Gap(gap) => gap_into_python(py, &gap),
+        Item::Dropped(Dropped { count, bytes, .. }) => {
+            DROPPED.import(py, "standfast._items", "Dropped")?.call1((count, bytes))
+        }
+        other => report(py, other.into_tree()),
     }
 }
 

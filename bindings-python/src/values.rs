@@ -7,32 +7,20 @@ use pyo3::prelude::*;
 use pyo3::types::{
     PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMemoryView, PySet, PyString, PyTuple,
 };
-use standfast::{Answer, Error, ErrorKind, OptionKind, OptionValue, Request, Timeout, Tree, Value, Words};
+use standfast::{Error, ErrorKind, OptionKind, OptionValue, Request, Timeout, Tree, Value};
 
 use crate::errors::{OrRaise, boundary, exception, invalid_argument, raised};
 
 /// A command from its name and arguments.
 pub(crate) fn request(args: &Bound<'_, PyTuple>) -> PyResult<Request> {
     let py = args.py();
-    let mut words = Words::new(args.len(), 128);
-    for (at, arg) in args.iter().enumerate() {
-        words.push(&argument(&arg, || format!("argument {at} of the command"))?);
-    }
-    words.into_request().or_raise(py)
-}
-
-/// Several commands, each a tuple of words.
-pub(crate) fn requests(commands: &Bound<'_, PyList>) -> PyResult<Vec<Request>> {
-    commands.iter().map(|words| request(words.cast::<PyTuple>()?)).collect()
-}
-
-/// Several commands as one unit.
-pub(crate) fn unit(commands: &Bound<'_, PyList>, transaction: bool, idempotent: bool) -> PyResult<Request> {
-    let py = commands.py();
-    let commands = requests(commands)?;
-    let unit = if transaction { Request::transaction(commands) } else { Request::pipeline(commands) };
-    let unit = unit.or_raise(py)?;
-    Ok(if idempotent { unit.idempotent() } else { unit })
+    let args: Vec<Bound<'_, PyAny>> = args.iter().collect();
+    let encoded = args
+        .iter()
+        .enumerate()
+        .map(|(at, arg)| argument(arg, || format!("argument {at} of the command")))
+        .collect::<PyResult<Vec<_>>>()?;
+    Request::new(encoded).or_raise(py)
 }
 
 /// The bytes of an argument: text as UTF-8, numbers as Python prints them. Everything else is refused rather than guessed;
@@ -180,20 +168,6 @@ pub(crate) fn text<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, Py
 /// Contents: `bytes`, or text for those who asked for it.
 pub(crate) fn contents<'py>(py: Python<'py>, bytes: &[u8], decode: bool) -> PyResult<Bound<'py, PyAny>> {
     if decode { text(py, bytes) } else { Ok(PyBytes::new(py, bytes).into_any()) }
-}
-
-/// A reply, or a list of the outcomes of several commands, in which an error is an exception.
-pub(crate) fn answer<'py>(py: Python<'py>, answer: Answer, decode: bool) -> PyResult<Bound<'py, PyAny>> {
-    match answer {
-        Answer::One(value) => reply(py, value, decode),
-        Answer::Each(outcomes) => {
-            let each = outcomes.into_iter().map(|outcome| match outcome {
-                Ok(value) => reply(py, value, decode),
-                Err(error) => exception(py, &error),
-            });
-            Ok(PyList::new(py, each.collect::<PyResult<Vec<_>>>()?)?.into_any())
-        }
-    }
 }
 
 /// A reply as Python's natural value.

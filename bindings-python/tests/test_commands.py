@@ -52,32 +52,11 @@ def test_status_names_the_master_and_the_sentinels(client: Connected, lab: Lab) 
     client.execute("PING")
     status = client.status()
     assert status["state"] == "ready"
-    assert status["master"] == lab.master()
+    assert status["master"] == lab.ask("master")["master"]
     assert status["generation"] == 1
     assert {sentinel["address"] for sentinel in status["sentinels"]} == set(lab.sentinels)
     assert abs(status["since"] - time.time()) < 60
     assert isinstance(status["counters"], dict)
-
-
-def test_the_doctor_finds_that_all_runs_on_one_machine(client: Connected, lab: Lab) -> None:
-    found = {finding["id"]: finding for finding in client.doctor()}
-    one = found["sentinels_on_one_host"]
-    assert set(one) == {"id", "severity", "reason", "remedy", "details"}
-    assert one["severity"] == "warning" and "127.0.0.1" in one["reason"]
-    assert one["details"] == {"host": "127.0.0.1", "there": len(lab.sentinels), "sentinels": len(lab.sentinels)}
-    client.close()
-    with pytest.raises(standfast.UsageError):
-        client.doctor()
-
-
-def test_a_durable_write_that_nobody_confirms_says_so(face: Face, lab: Lab) -> None:
-    client = face.connect(lab.url, durability="replicas(2)")
-    assert client.set("durable", 1) == "OK"
-    client = face.connect(lab.url, durability="replicas(9)", command_timeout=0.3)
-    with pytest.raises(standfast.StandfastError) as raised:
-        client.set("durable", 2)
-    assert raised.value.name == "Timeout" and "fewer than 9 replicas" in str(raised.value)
-    assert client.get("durable") == b"1"
 
 
 def test_nodes_are_those_that_the_sentinels_report(client: Connected, lab: Lab) -> None:
@@ -87,7 +66,7 @@ def test_nodes_are_those_that_the_sentinels_report(client: Connected, lab: Lab) 
         assert time.monotonic() < deadline, client.nodes()
         client.next_event(0.1)
     used = [node["address"] for node in client.nodes() if node["used"]]
-    assert used == [lab.master()]
+    assert used == [lab.ask("master")["master"]]
 
 
 def test_events_tell_the_story_from_the_beginning_to_the_end(face: Face, lab: Lab) -> None:

@@ -90,7 +90,7 @@ def test_a_bad_option(face: Face, options: dict[str, Any], code: ErrorCode, ment
 
 def test_an_unknown_master_name(face: Face, lab: Lab) -> None:
     begin = time.monotonic()
-    error = failure(lambda: face.connect(lab.url.replace("/mymaster", "/mymistress")))
+    error = failure(lambda: face.connect(lab.replace_in_url("/mymaster", "/mymistress")))
     assert time.monotonic() - begin < 5, "a mistake in the configuration is reported at once"
     assert error.code == ErrorCode.UNKNOWN_MASTER
     assert isinstance(error, standfast.DiscoveryError) and isinstance(error, ConnectionError)

@@ -139,22 +139,25 @@ def test_writes_recover_and_the_subscription_tells_what_it_missed(
     try:
         assert started.wait(20), failures
         subscribed_us = now_us()
-        publisher = own_lab.publisher(CHANNEL)
+        publisher = own_lab.ask("publisher_start", channel=CHANNEL, every_ms=5)["publisher"]
         records.wait("the first messages", lambda: len(records.received) > 20)
         records.wait("the first writes", lambda: len(records.acknowledged) > 20)
 
         # A replica that has only just joined may be promoted without any of this, which no client can prevent.
         own_lab.wait_replicated()
-        getattr(own_lab, fault)()
-        writable = own_lab.wait_writable(20)
-        records.wait("a write after the fault", lambda: records.acknowledged[-1][1] > writable.at * 1e6)
-        switched = own_lab.wait_event("+switch-master", since=writable.at, timeout=20)
+        own_lab.ask(fault)
+        writable = own_lab.ask("wait_writable", timeout_ms=20_000)
+        writable_us = writable["at_us"]
+        records.wait("a write after the fault", lambda: records.acknowledged[-1][1] > writable_us)
+        switched_us = own_lab.ask("wait_event", kind="+switch-master", since_us=writable_us, timeout_ms=20_000)["entry"][
+            "at_us"
+        ]
         # The publisher follows the sentinels, so it is on the new master from here on.
         records.wait(
             "messages after the switch",
-            lambda: len([n for n, at_us in records.received.items() if at_us > switched.at * 1e6]) > 20,
+            lambda: len([n for n, at_us in records.received.items() if at_us > switched_us]) > 20,
         )
-        log = publisher.stop()
+        log = own_lab.ask("publisher_stop", publisher=publisher)["log"]
         last_heard = max(records.received)
     finally:
         records.stopping = True
@@ -162,12 +165,12 @@ def test_writes_recover_and_the_subscription_tells_what_it_missed(
     assert not thread.is_alive() and failures == []
 
     # Subscribed again before anything was said: every published message was received, or lies in a gap.
-    published = [entry for entry in log if entry.error is None and entry.at * 1e6 > subscribed_us]
-    missed = [entry for entry in published if entry.n not in records.received and entry.n < last_heard]
+    published = [entry for entry in log if "error" not in entry and entry["at_us"] > subscribed_us]
+    missed = [entry for entry in published if entry["n"] not in records.received and entry["n"] < last_heard]
     unexplained = [
         entry
         for entry in missed
-        if not any(gap.since <= entry.done and entry.at <= gap.until for gap in records.gaps)
+        if not any(gap.since * 1e6 <= entry["done_us"] and entry["at_us"] <= gap.until * 1e6 for gap in records.gaps)
     ]
     assert unexplained == [], records.gaps
     # Every gap stands in the stream, and the message that followed it carries it.
@@ -178,7 +181,7 @@ def test_writes_recover_and_the_subscription_tells_what_it_missed(
         assert records.gaps, "the link was cut, so something may be missing"
 
     # What was acknowledged is on the new master, but for what a killed master took with it.
-    members = {int(n) for n in own_lab.redis("SMEMBERS", KEY, node=writable.node)}
+    members = {int(n) for n in own_lab.redis("SMEMBERS", KEY, node=writable["node"])}
     lost = [n for n, _ in records.acknowledged if n not in members]
     if fault == "planned_failover":
         assert lost == []

@@ -34,7 +34,7 @@ def test_a_planned_failover_is_reported(face: Face, own_lab: Lab) -> None:
     with standfast.logs() as logs:
         client = face.connect(own_lab.url)
         old = client.status()["master"]
-        own_lab.planned_failover()
+        own_lab.ask("planned_failover")
         report = wait_for(client, "switch_report")
         assert (report["old_master"], report["new_master"]) == (old, client.status()["master"])
         assert report["eager"] is True

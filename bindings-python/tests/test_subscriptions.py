@@ -50,22 +50,6 @@ def test_patterns_and_channels_together(client: Connected) -> None:
     only.close()
 
 
-def test_sharded_channels_and_every_option(client: Connected) -> None:
-    options = {"max_silence": 0.25, "pulse_interval": 0.05, "redundancy": 2, "overflow": "drop_newest", "items": 10}
-    subscription = client.ssubscribe("sub:sharded", **options)
-    plain = client.subscribe("sub:sharded")
-    subscription.ready(5)
-    plain.ready(5)
-    assert client.execute("SPUBLISH", "sub:sharded", "x") == 1
-    assert subscription.next(5).payload == b"x"
-    assert plain.next(0) is None
-    for wrong in ({"redundancy": 3}, {"pulse_interval": "often"}, {"max_silence": 0}):
-        with pytest.raises(ValueError):
-            client.subscribe("x", **wrong)
-    subscription.close()
-    plain.close()
-
-
 def test_text_payloads_for_a_client_that_decodes(face: Face, lab: Lab) -> None:
     client = face.connect(lab.url, decode=True)
     subscription = client.subscribe("sub:text")

@@ -7,17 +7,12 @@ use redis::Value;
 
 use crate::bell::Interrupt;
 use crate::client::{Client, Timeout};
-use crate::command::{Answer, Replies, Request};
-use crate::config::{Config, ConnectPolicy, ReadFrom};
-use crate::doctor::{self, Finding};
+use crate::command::Request;
+use crate::command::outcome;
+use crate::config::{Config, ConnectPolicy};
 use crate::driver::waiting;
-use crate::durability;
-use crate::errand;
-use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
-use crate::handover;
-use crate::node::reads;
-use crate::tree::Tree;
 
 /// Make a client and wait for its first master, up to `connect_deadline`; with `connect=background`, do not wait.
 ///
@@ -72,44 +67,9 @@ impl Blocking<'_> {
     /// As [`Client::command`], and [`ErrorKind::Cancelled`] when interrupted before it was sent.
     pub fn command(&self, request: impl Into<Request>, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Value> {
         let request = request.into();
-        request.check_single()?;
-        self.replies(&request, timeout, interrupt)?.single()
-    }
-
-    /// Execute one command or several that were put together by [`Request::pipeline`] or [`Request::transaction`].
-    ///
-    /// # Errors
-    /// As [`Blocking::command`].
-    pub fn answer(&self, request: Request, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Answer> {
-        let replies = self.replies(&request, timeout, interrupt)?;
-        request.answer(replies)
-    }
-
-    fn replies(&self, request: &Request, timeout: Timeout, interrupt: Interrupt<'_>) -> Result<Replies> {
         let shared = self.client.shared();
-        let limit = shared.limit(request, timeout);
-        let route = reads::route(request, shared.config.options.read_from);
-        if route != ReadFrom::Master {
-            let work = reads::errand(Arc::clone(shared), request.clone(), route, limit);
-            if let Some(value) = shared.note(errand::wait(shared, work, interrupt))? {
-                return Ok(vec![value].into());
-            }
-        }
-        let Some(asked) = durability::asked(shared, request) else {
-            return waiting::execute(shared, request, limit, interrupt);
-        };
-        shared.check_process()?;
-        let subject = Arc::clone(shared);
-        let generation =
-            handover::wait(shared, async move { durability::ready(&subject, asked.0, limit).await }, interrupt)?;
-        let replies = waiting::execute(shared, request, limit, interrupt)?;
-        let subject = Arc::clone(shared);
-        let held = async move { durability::hold(&subject, generation, asked, limit, replies).await };
-        shared.note(handover::wait(shared, held, interrupt).map_err(|error| match error.kind() {
-            // The write was executed before the wait was given up.
-            ErrorKind::Cancelled | ErrorKind::Closed => Error::maybe_executed(Phase::Reply, error.message()),
-            _ => error,
-        }))
+        let limit = shared.limit(&request, timeout);
+        outcome::single(waiting::execute(shared, &request, limit, interrupt)?)
     }
 
     /// Publish a message through the master; gives the number of subscribers that it reached there.
@@ -122,22 +82,6 @@ impl Blocking<'_> {
             Value::Int(receivers) => Ok(receivers),
             _ => Err(Error::new(ErrorKind::Protocol, "the answer to PUBLISH is not a number")),
         }
-    }
-
-    /// What is wrong with the deployment: see [`Client::doctor`].
-    ///
-    /// # Errors
-    /// As [`Client::doctor`], and [`ErrorKind::Cancelled`] when interrupted.
-    pub fn doctor(&self, interrupt: Interrupt<'_>) -> Result<Vec<Finding>> {
-        doctor::doctor_blocking(self.client.shared(), interrupt)
-    }
-
-    /// [`Blocking::doctor`] as a report.
-    ///
-    /// # Errors
-    /// As [`Blocking::doctor`].
-    pub fn doctor_tree(&self, interrupt: Interrupt<'_>) -> Result<Tree> {
-        Ok(doctor::tree(&self.doctor(interrupt)?))
     }
 
     /// The next event for the client's own reader; `None` when the timeout passes first. A timeout of `None` waits for ever.

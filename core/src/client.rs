@@ -7,20 +7,13 @@ use std::time::{Duration, Instant};
 use redis::{RedisFuture, Value};
 use tracing::Instrument;
 
-use crate::access::Access;
 use crate::blocking::Blocking;
-use crate::command::{Answer, Replies, Request};
-use crate::config::{Config, ConnectPolicy, Credentials, Hop, ReadFrom};
-use crate::doctor::{self, Finding};
+use crate::command::Request;
+use crate::command::outcome;
+use crate::config::{Config, ConnectPolicy};
 use crate::driver::tokio::{self as tokio_driver, Ticket};
-use crate::durability;
-use crate::errand;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Events};
-use crate::lock::Lock;
-use crate::node::handle::NodeHandle;
-use crate::node::reads;
-use crate::scan::{Scan, ScanOptions};
 use crate::shared::{CLOSE_LIMIT, Shared};
 use crate::status::{ClientState, Node, Status};
 use crate::subscription::{Channels, Subscription};
@@ -54,10 +47,9 @@ impl Client {
     /// Make a client and return at once; it connects in the background.
     ///
     /// # Errors
-    /// Those of [`Config::check`]; [`ErrorKind::InvalidOption`] for a file that cannot be used; [`ErrorKind::Internal`] when the system has no thread or descriptor left.
+    /// Those of [`Config::check`]; [`ErrorKind::Internal`] when the system has no thread or descriptor left.
     pub fn open(config: Config) -> Result<Client> {
         config.check()?;
-        Access::check(&config)?;
         let process = Process::current()?;
         let runtime = process.handle()?.clone();
         let shared = Arc::new(Shared::new(config, runtime.clone()));
@@ -149,40 +141,9 @@ impl Client {
     /// As [`Client::command`].
     pub async fn command_within(&self, request: impl Into<Request>, timeout: Timeout) -> Result<Value> {
         let request = request.into();
-        request.check_single()?;
-        self.replies(request, timeout).await?.single()
-    }
-
-    /// Execute one command or several that were put together by [`Request::pipeline`] or [`Request::transaction`].
-    ///
-    /// # Errors
-    /// As [`Client::command`].
-    ///
-    /// # Panics
-    /// Outside a tokio runtime.
-    pub async fn answer(&self, request: Request, timeout: Timeout) -> Result<Answer> {
-        let replies = self.replies(request.clone(), timeout).await?;
-        request.answer(replies)
-    }
-
-    pub(crate) async fn replies(&self, request: Request, timeout: Timeout) -> Result<Replies> {
-        let shared = self.shared();
-        let limit = shared.limit(&request, timeout);
-        let route = reads::route(&request, shared.config.options.read_from);
-        if route != ReadFrom::Master {
-            let work = reads::errand(Arc::clone(shared), request.clone(), route, limit);
-            if let Some(value) = shared.note(errand::run(shared, work).await)? {
-                return Ok(vec![value].into());
-            }
-        }
-        let ticket = Arc::new(Ticket::default());
-        let Some(asked) = durability::asked(shared, &request) else {
-            return tokio_driver::execute(shared, request, limit, ticket).await;
-        };
-        shared.check_process()?;
-        let generation = durability::ready(shared, asked.0, limit).await?;
-        let replies = tokio_driver::execute(shared, request, limit, ticket).await?;
-        shared.note(durability::hold(shared, generation, asked, limit, replies).await)
+        let limit = self.shared().limit(&request, timeout);
+        let values = tokio_driver::execute(self.shared(), request, limit, Arc::new(Ticket::default())).await?;
+        outcome::single(values)
     }
 
     /// Publish a message through the master; gives the number of subscribers that it reached there.
@@ -211,28 +172,6 @@ impl Client {
         Subscription::open(&self.handle, channels)
     }
 
-    /// A lock: a key that holds the token of its owner for a time. Nothing is taken yet.
-    ///
-    /// Without a token the lock gets one that nobody else has. `automatic`: while it is held and its handle exists, it is
-    /// extended every third of its time.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidArgument`] for an empty key or token, or a time below 1 ms; [`ErrorKind::Forked`].
-    pub fn lock(&self, key: impl AsRef<[u8]>, token: Option<&[u8]>, ttl: Duration, automatic: bool) -> Result<Lock> {
-        Lock::new(&self.handle, key.as_ref(), token, ttl, automatic)
-    }
-
-    /// Scan keys, or what is in one key: on a healthy replica, or on the master where there is none.
-    ///
-    /// What was there from the beginning to the end is given; what came or went in between may be. Without
-    /// [`ScanOptions::restarting`] something may be given twice, as SCAN does.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidArgument`], [`ErrorKind::Forked`]. Nothing is asked yet.
-    pub fn scan(&self, options: ScanOptions) -> Result<Scan> {
-        Scan::new(&self.handle, options)
-    }
-
     /// What the client knows at this moment. Never blocks.
     pub fn status(&self) -> Status {
         self.shared().status()
@@ -243,36 +182,9 @@ impl Client {
         self.shared().known(|known| known.nodes())
     }
 
-    /// One of these nodes, to be asked itself whatever its role is.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidArgument`] when it is no address, or no node that [`Client::nodes`] reports.
-    pub fn node(&self, address: &str) -> Result<NodeHandle> {
-        NodeHandle::node(&self.handle, address)
-    }
-
-    /// One of the sentinels of [`Client::status`], to be asked itself.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidArgument`] when it is no address, or no sentinel that this client knows.
-    pub fn sentinel(&self, address: &str) -> Result<NodeHandle> {
-        NodeHandle::sentinel(&self.handle, address)
-    }
-
     /// [`Client::nodes`] as a report.
     pub fn nodes_tree(&self) -> Tree {
         Tree::List(self.nodes().iter().map(Node::to_tree).collect())
-    }
-
-    /// Look at the sentinels and nodes, and say what is wrong with them or will be when something fails: the worst first, nothing if all is well.
-    /// What can be found stands in `core/docs/doctor.md` and in [`crate::FINDINGS`].
-    ///
-    /// It asks all servers at once on links of its own, changes nothing there, and takes four times `connect_timeout` at the most.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Closed`]. A server that cannot be asked is a finding, no error.
-    pub async fn doctor(&self) -> Result<Vec<Finding>> {
-        doctor::doctor(self.shared()).await
     }
 
     /// A reader of the client's events with a position of its own, from the oldest event that is remembered.
@@ -291,25 +203,6 @@ impl Client {
     /// [`ErrorKind::EndOfStream`] after the `closed` event was read.
     pub fn events_try_next(&self) -> Result<Option<Arc<Event>>> {
         self.own_events().try_next()
-    }
-
-    /// Use other credentials from the next connection to a data node, or to a sentinel, on: for passwords that change while
-    /// the program runs. Links that exist stay as they are, since servers ask for a password only at their beginning; nothing
-    /// is interrupted. What was configured for this hop (password, file, function) is forgotten. Never blocks.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidArgument`] for a user without a password, an empty password, and for sentinels where there are
-    /// none or where they take the credentials of the data nodes (`sentinel_auth=same`); [`ErrorKind::Closed`],
-    /// [`ErrorKind::Forked`].
-    pub fn set_credentials(&self, hop: Hop, credentials: Credentials) -> Result<()> {
-        let shared = self.shared();
-        shared.check_process()?;
-        if self.is_closed() {
-            return Err(Error::closed());
-        }
-        shared.access.set(hop, credentials)?;
-        shared.new_credentials.notify_one();
-        Ok(())
     }
 
     /// Close the client: every waiting call ends with [`ErrorKind::Closed`], every link is closed. When it returns, no
@@ -339,7 +232,8 @@ impl redis::aio::ConnectionLike for Client {
     fn req_packed_command<'a>(&'a mut self, cmd: &'a redis::Cmd) -> RedisFuture<'a, Value> {
         let request = Request::from(cmd);
         Box::pin(async move {
-            let values = self.replies(request, Timeout::Default).await.and_then(Replies::values);
+            let limit = self.shared().limit(&request, Timeout::Default);
+            let values = tokio_driver::execute(self.shared(), request, limit, Arc::new(Ticket::default())).await;
             let mut values = values.map_err(redis_error)?;
             Ok(values.pop().unwrap_or(Value::Nil))
         })
@@ -349,28 +243,14 @@ impl redis::aio::ConnectionLike for Client {
         &'a mut self,
         pipeline: &'a redis::Pipeline,
         offset: usize,
-        _count: usize,
+        count: usize,
     ) -> RedisFuture<'a, Vec<Value>> {
-        let commands = pipeline.cmd_iter().map(Request::from);
-        let request = match pipeline.is_transaction() {
-            true => Request::transaction(commands),
-            false => Request::pipeline(commands.skip(offset)),
-        };
+        let request = Request::unit(pipeline.get_packed_pipeline(), offset + count);
         Box::pin(async move {
-            let request = match request {
-                // What the server would answer to nothing.
-                Err(_) if pipeline.is_empty() && pipeline.is_transaction() => {
-                    return Ok(vec![Value::Array(Vec::new())]);
-                }
-                Err(_) if pipeline.is_empty() => return Ok(Vec::new()),
-                request => request.map_err(redis_error)?,
-            };
-            match self.replies(request, Timeout::Default).await.and_then(Replies::values) {
-                // As if EXEC had answered.
-                Ok(results) if pipeline.is_transaction() => Ok(vec![Value::Array(results)]),
-                Err(error) if error.kind() == ErrorKind::TransactionAborted => Ok(vec![Value::Nil]),
-                values => values.map_err(redis_error),
-            }
+            let limit = self.shared().limit(&request, Timeout::Default);
+            let values = tokio_driver::execute(self.shared(), request, limit, Arc::new(Ticket::default())).await;
+            let mut values = values.map_err(redis_error)?;
+            Ok(values.split_off(offset.min(values.len())))
         })
     }
 

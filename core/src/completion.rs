@@ -1,29 +1,22 @@
-//! The queue of a host with an event loop of its own: commands go in with a tag and never block, outcomes come out in batches.
-//!
-//! The host's thread drives the links itself, see `driver/hosted.rs`: it watches one descriptor, and takes a turn when that is
-//! readable. No thread of the core ever enters it. Waits that are not for a reply are tasks of the supervisor's runtime.
+//! The completion queue: commands go in with a tag and never block, outcomes come out in batches. For hosts with an event
+//! loop of their own, which pull when the bell rings; no thread of the core ever enters them.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::future::Future;
-use std::os::fd::RawFd;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use redis::Value;
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use tokio::task::AbortHandle;
 
-use crate::bell::{INTERRUPT_SLICE, Interrupt};
+use crate::bell::{Bell, Interrupt, Waited};
 use crate::client::{Client, Timeout};
-use crate::command::{Answer, Request};
-use crate::config::ReadFrom;
-use crate::driver::hosted::Hosted;
-use crate::driver::tokio as tokio_driver;
-use crate::durability;
-use crate::errand::Errand;
+use crate::command::Request;
+use crate::command::outcome;
+use crate::driver::tokio::{self as tokio_driver, Ticket};
 use crate::error::{Error, ErrorKind, Result};
-use crate::node::reads;
 use crate::subscription::Subscription;
+use crate::sync::lock;
 
 /// The outcome of something that was submitted.
 #[derive(Debug)]
@@ -32,97 +25,63 @@ pub struct Completion {
     /// The tag that was given with it.
     pub tag: u64,
     /// The reply, or what became of it.
-    pub result: Result<Answer>,
+    pub result: Result<Value>,
 }
 
-/// What kind of loop a queue belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Host {
-    /// It looks at the descriptor before it does anything: commands that wait to be written make the descriptor readable.
-    Polls,
-    /// It can be told to do something at the end of its turn: [`Queue::submit`] says when it is to call [`Queue::flush`].
-    Turns,
-}
-
-/// What came of a turn.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Turned {
-    /// What was settled, oldest first.
-    pub completions: VecDeque<Completion>,
-    /// There is more: take another turn soon, without waiting for the descriptor.
-    pub more: bool,
-}
-
-/// See the head of this file. Clones share the same queue. No call blocks, except [`Queue::next_blocking`].
+/// See the head of this module. Clones share the same queue.
 #[derive(Clone, Debug)]
 pub struct Queue {
     client: Client,
-    inner: Arc<Hosted>,
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    state: Mutex<State>,
+    bell: Bell,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    running: HashMap<u64, Running>,
+    completed: VecDeque<Completion>,
+    closed: bool,
+}
+
+#[derive(Debug)]
+struct Running {
+    ticket: Arc<Ticket>,
+    /// For waits there is none.
+    request: Option<Request>,
+    task: Option<AbortHandle>,
 }
 
 impl Queue {
-    /// A queue of this client for a host that polls. It keeps the client alive.
+    /// A queue of this client. It keeps the client alive.
     ///
     /// # Errors
-    /// [`ErrorKind::Closed`], [`ErrorKind::Forked`]; [`ErrorKind::Internal`] when the system has no descriptor left.
+    /// [`ErrorKind::Closed`], [`ErrorKind::Forked`]
     pub fn open(client: &Client) -> Result<Queue> {
-        Queue::open_for(client, Host::Polls)
-    }
-
-    /// A queue of this client for this kind of host.
-    ///
-    /// # Errors
-    /// As [`Queue::open`].
-    pub fn open_for(client: &Client, host: Host) -> Result<Queue> {
         client.shared().check_process()?;
         if client.is_closed() {
             return Err(Error::closed());
         }
-        Ok(Queue { client: client.clone(), inner: Hosted::open(client.shared(), host)? })
+        Ok(Queue { client: client.clone(), inner: Arc::default() })
     }
 
-    /// The descriptor to watch: readable while there is something to do. It is the same for the life of the queue, and owned
-    /// by it: never to be read or closed by the host, and not to be watched any more when the last clone is dropped.
-    pub fn descriptor(&self) -> RawFd {
-        self.inner.poller().descriptor()
-    }
-
-    /// Submit a command, or several that were put together. `true`: call [`Queue::flush`] once, at the end of this turn of the host's loop; only hosts of the
-    /// kind [`Host::Turns`] are told so.
+    /// Submit a command.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] when the tag is in use or the command cannot be sent, [`ErrorKind::QueueFull`],
-    /// [`ErrorKind::NotReady`], [`ErrorKind::Closed`], [`ErrorKind::Forked`]: no completion comes. Everything else comes as a
-    /// completion.
-    pub fn submit(&self, request: Request, timeout: Timeout, tag: u64) -> Result<bool> {
-        let shared = self.client.shared();
-        let route = reads::route(&request, shared.config.options.read_from);
-        let durable = durability::asked(shared, &request).is_some();
-        if route == ReadFrom::Master && !durable {
-            return self.inner.submit(request, timeout, tag);
-        }
-        if durable {
-            // The reply is held back until replicas have confirmed, which the core's thread finds out.
-            shared.check_process()?;
-            if self.client.is_closed() {
-                return Err(Error::closed());
-            }
-            request.check()?;
-            let client = self.client.clone();
-            self.start_answered(tag, true, async move { client.answer(request, timeout).await })?;
-            return Ok(false);
-        }
-        let (shared, limit) = (Arc::clone(shared), shared.limit(&request, timeout));
-        self.start_answered(tag, false, async move {
-            let value = shared.note(reads::errand(Arc::clone(&shared), request.clone(), route, limit).await)?;
-            match value {
-                Some(value) => Ok(Answer::One(value)),
-                None => request.answer(tokio_driver::execute(&shared, request.clone(), limit, Arc::default()).await?),
-            }
-        })?;
-        Ok(false)
+    /// [`ErrorKind::InvalidArgument`] when the tag is in use, [`ErrorKind::Closed`]. Everything else comes as a completion.
+    pub fn submit(&self, request: Request, timeout: Timeout, tag: u64) -> Result<()> {
+        let shared = Arc::clone(self.client.shared());
+        let limit = shared.limit(&request, timeout);
+        let ticket = Arc::new(Ticket::default());
+        let running = Running { ticket: Arc::clone(&ticket), request: Some(request.clone()), task: None };
+        self.start(tag, running, async move {
+            let values = tokio_driver::execute(&shared, request, limit, ticket).await?;
+            outcome::single(values)
+        })
     }
 
     /// Submit the wait of `connect`: it is over with the first master, after `connect_deadline`, at once with
@@ -132,7 +91,7 @@ impl Queue {
     /// As [`Queue::submit`].
     pub fn submit_connected(&self, tag: u64) -> Result<()> {
         let client = self.client.clone();
-        self.start(tag, async move { client.connected().await })
+        self.start(tag, Running::wait(), async move { client.connected().await.map(|()| Value::Nil) })
     }
 
     /// Submit a wait for a master.
@@ -141,7 +100,7 @@ impl Queue {
     /// As [`Queue::submit`].
     pub fn submit_wait_ready(&self, timeout: Option<Duration>, tag: u64) -> Result<()> {
         let client = self.client.clone();
-        self.start(tag, async move { client.wait_ready(timeout).await })
+        self.start(tag, Running::wait(), async move { client.wait_ready(timeout).await.map(|()| Value::Nil) })
     }
 
     /// Submit a wait for the confirmation of a subscription.
@@ -155,73 +114,67 @@ impl Queue {
         tag: u64,
     ) -> Result<()> {
         let subscription = subscription.clone();
-        self.start(tag, async move { subscription.ready_within(timeout).await })
+        self.start(tag, Running::wait(), async move { subscription.ready_within(timeout).await.map(|()| Value::Nil) })
     }
 
-    /// Submit the wait of a drain: from now on new commands are refused with [`ErrorKind::Closed`], and the completion comes
-    /// when those that were accepted are over, or with [`ErrorKind::Timeout`]. The host takes its turns meanwhile, and closes
-    /// the client then.
-    ///
-    /// # Errors
-    /// As [`Queue::submit`].
-    pub fn submit_drain(&self, timeout: Option<Duration>, tag: u64) -> Result<()> {
-        let client = self.client.clone();
-        self.start(tag, async move { client.drained(timeout).await })?;
-        // Not only when the task has its turn.
-        self.client.shared().admission.drain();
-        Ok(())
-    }
-
-    /// Submit an errand: a step of a scan, a call of a lock, a command for a certain node.
-    ///
-    /// # Errors
-    /// As [`Queue::submit`].
-    pub fn submit_errand(&self, errand: Errand, tag: u64) -> Result<()> {
-        let work = errand.into_future();
-        self.start_answered(tag, false, async move { work.await.map(Answer::One) })
-    }
-
-    fn start(&self, tag: u64, wait: impl Future<Output = Result<()>> + Send + 'static) -> Result<()> {
-        self.start_answered(tag, false, async move { wait.await.map(|()| Answer::One(Value::Nil)) })
-    }
-
-    /// Something that a task of the supervisor's runtime does. `writes`: it may have been executed when it is given up.
-    pub(crate) fn start_answered(
+    fn start(
         &self,
         tag: u64,
-        writes: bool,
-        wait: impl Future<Output = Result<Answer>> + Send + 'static,
+        running: Running,
+        work: impl Future<Output = Result<Value>> + Send + 'static,
     ) -> Result<()> {
         let shared = self.client.shared();
+        shared.check_process()?;
         let runtime = shared.runtime()?;
-        self.inner.begin_wait(tag, writes)?;
-        let waiter = Waiter { queue: Arc::clone(&self.inner), tag, told: false };
+        let mut state = lock(&self.inner.state);
+        if state.closed {
+            return Err(Error::new(ErrorKind::Closed, "the queue is closed"));
+        }
+        if state.running.contains_key(&tag) {
+            return Err(Error::new(ErrorKind::InvalidArgument, format!("tag {tag} is in use")));
+        }
+        state.running.insert(tag, running);
+        drop(state);
+        let settle = Settle { inner: Arc::clone(&self.inner), tag, done: false };
         let queued = shared.queued();
-        // Without the queue's lock: a runtime that has ended drops the task, and tells of it, here and now.
+        // Not under the lock: a runtime that has ended drops the task, and settles it, here and now.
         let task = runtime.spawn(async move {
-            let result = wait.await;
-            waiter.tell(result);
+            let result = work.await;
+            settle.now(result);
             drop(queued);
         });
-        self.inner.waits_by(tag, task.abort_handle());
+        if let Some(running) = lock(&self.inner.state).running.get_mut(&tag) {
+            running.task = Some(task.abort_handle());
+            return Ok(());
+        }
+        // It is completed, or was given up, in the meantime; aborting what has ended does nothing.
+        task.abort();
         Ok(())
-    }
-
-    /// Write what was collected since the last turn.
-    pub fn flush(&self) {
-        self.inner.flush();
-    }
-
-    /// The descriptor is readable: read what has come, settle, write what waits. Not more than the host's loop can bear at
-    /// once. Settle the host's own promises after this has returned: their code may submit, cancel and close.
-    pub fn turn(&self) -> Turned {
-        self.inner.turn()
     }
 
     /// Give something up: its completion never comes. Gives what the caller is to be told: [`ErrorKind::Cancelled`] when it
     /// was certainly not executed, [`ErrorKind::MaybeExecuted`] when it had been sent; `None` when it is completed already.
     pub fn cancel(&self, tag: u64) -> Option<Error> {
-        self.inner.cancel(tag)
+        let running = lock(&self.inner.state).running.remove(&tag)?;
+        let sent = running.ticket.abandon_was_sent();
+        if let Some(task) = &running.task {
+            task.abort();
+        }
+        Some(match &running.request {
+            Some(request) => outcome::cancelled(request, sent),
+            None => Error::new(ErrorKind::Cancelled, "the wait was given up"),
+        })
+    }
+
+    /// Up to `max` completions, oldest first. Never blocks.
+    pub fn take(&self, max: usize) -> Vec<Completion> {
+        let mut state = lock(&self.inner.state);
+        let count = state.completed.len().min(max);
+        let taken: Vec<Completion> = state.completed.drain(..count).collect();
+        if state.completed.is_empty() && !state.closed {
+            self.inner.bell.silence();
+        }
+        taken
     }
 
     /// The next completion for a waiting thread; `None` when the timeout passes first. A timeout of `None` waits for ever.
@@ -231,79 +184,80 @@ impl Queue {
     pub fn next_blocking(&self, timeout: Option<Duration>, interrupt: Interrupt<'_>) -> Result<Option<Completion>> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         loop {
-            if let Some(completion) = self.inner.next()? {
+            if let Some(completion) = self.take(1).pop() {
                 return Ok(Some(completion));
             }
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            if left.is_some_and(|left| left.is_zero()) {
-                return Ok(None);
+            if lock(&self.inner.state).closed {
+                return Err(Error::new(ErrorKind::EndOfStream, "the queue is closed"));
             }
-            if interrupt.is_some_and(|interrupt| interrupt()) {
-                return Err(Error::new(ErrorKind::Cancelled, "the wait was given up"));
+            match self.inner.bell.wait(deadline, interrupt) {
+                Waited::Rang => {}
+                Waited::TimedOut => return Ok(None),
+                Waited::Interrupted => return Err(Error::new(ErrorKind::Cancelled, "the wait was given up")),
             }
-            let slice = match (left, interrupt) {
-                (Some(left), Some(_)) => Some(left.min(INTERRUPT_SLICE)),
-                (None, Some(_)) => Some(INTERRUPT_SLICE),
-                (left, None) => left,
-            };
-            self.inner.poller().wait(slice);
         }
     }
 
-    /// For hosts that cannot watch a descriptor: call this whenever it becomes readable, on a thread of the core. It may only
-    /// wake somebody up: it must not block and must not call back into the client. The host then takes its turn.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Closed`]; [`ErrorKind::Internal`] when the system has no descriptor left.
-    pub fn on_ready(&self, call: impl Fn() + Send + Sync + 'static) -> Result<()> {
-        let shared = self.client.shared();
-        shared.check_process()?;
-        let refused = |error: std::io::Error| Error::new(ErrorKind::Internal, format!("cannot be watched: {error}"));
-        let descriptor = self.inner.poller().as_fd().try_clone_to_owned().map_err(refused)?;
-        let runtime = shared.runtime()?;
-        let inside = runtime.enter();
-        #[expect(
-            deprecated,
-            reason = "the other one is unsafe for what may change its descriptor; an owned descriptor is always the same"
-        )]
-        let watched = AsyncFd::with_interest(descriptor, Interest::READABLE).map_err(refused)?;
-        drop(inside);
-        let task = runtime.spawn(async move {
-            while let Ok(mut ready) = watched.readable().await {
-                // Before the call: what becomes readable from here on is told again.
-                ready.clear_ready();
-                call();
-            }
-        });
-        self.inner.set_caller(task.abort_handle());
-        Ok(())
+    /// Rings while there is a completion to take.
+    pub fn bell(&self) -> &Bell {
+        &self.inner.bell
     }
 
-    /// Give up everything that was submitted, and close its links. The client stays open.
+    /// Give up everything that was submitted. The client stays open.
     pub fn close(&self) {
-        self.inner.close();
+        let mut state = lock(&self.inner.state);
+        state.closed = true;
+        let running = std::mem::take(&mut state.running);
+        self.inner.bell.ring();
+        drop(state);
+        for running in running.into_values() {
+            running.ticket.abandon_was_sent();
+            if let Some(task) = &running.task {
+                task.abort();
+            }
+        }
+    }
+}
+
+impl Running {
+    fn wait() -> Running {
+        Running { ticket: Arc::default(), request: None, task: None }
     }
 }
 
 /// Completes its tag, whatever becomes of the task.
-struct Waiter {
-    queue: Arc<Hosted>,
+struct Settle {
+    inner: Arc<Inner>,
     tag: u64,
-    told: bool,
+    done: bool,
 }
 
-impl Waiter {
-    fn tell(mut self, result: Result<Answer>) {
-        self.told = true;
-        self.queue.waited(self.tag, result);
+impl Settle {
+    fn now(mut self, result: Result<Value>) {
+        self.done = true;
+        self.complete(result);
+    }
+
+    fn complete(&self, result: Result<Value>) {
+        let mut state = lock(&self.inner.state);
+        // Without an entry it was given up.
+        if state.running.remove(&self.tag).is_some() {
+            state.completed.push_back(Completion { tag: self.tag, result });
+            self.inner.bell.ring();
+        }
     }
 }
 
-impl Drop for Waiter {
-    /// The task was dropped before its end: only the end of the runtime does that to a wait that nobody gave up.
+impl Drop for Settle {
+    /// The task was dropped before its end: only the end of the runtime does that to an entry that nobody gave up.
     fn drop(&mut self) {
-        if !self.told {
-            self.queue.waited(self.tag, Err(Error::closed()));
+        if !self.done {
+            let sent = lock(&self.inner.state).running.get(&self.tag).map(|running| running.ticket.abandon_was_sent());
+            let error = match sent {
+                Some(true) => Error::maybe_executed(crate::error::Phase::Reply, "the client was closed"),
+                _ => Error::closed(),
+            };
+            self.complete(Err(error));
         }
     }
 }
@@ -324,9 +278,8 @@ mod tests {
         client.shared().set_runtime(runtime);
         let (told, outcome) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
-            queue.submit_wait_ready(None, 1).unwrap();
-            let completion = queue.next_blocking(Some(Duration::from_secs(5)), None).unwrap().unwrap();
-            let _ = told.send(completion.result.unwrap_err().kind());
+            queue.submit(Request::new(["PING"]).unwrap(), Timeout::Default, 1).unwrap();
+            let _ = told.send(queue.take(1).pop().unwrap().result.unwrap_err().kind());
         });
         let kind = outcome.recv_timeout(Duration::from_secs(10)).expect("the submission hangs");
         assert_eq!(kind, ErrorKind::Closed);

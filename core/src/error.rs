@@ -264,8 +264,8 @@ impl Phase {
     }
 }
 
-/// The step of an attempt to reach a sentinel or a node; later steps are greater.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// The step of an attempt to reach a sentinel or a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Step {
     /// Name resolution.
@@ -392,6 +392,7 @@ impl Error {
         let kind = match reply.code() {
             "NOPERM" => ErrorKind::NoPermission,
             "NOAUTH" => ErrorKind::MasterAuthRequired,
+            "EXECABORT" => ErrorKind::TransactionAborted,
             code if is_refusal(code) => ErrorKind::Unavailable,
             _ => ErrorKind::ReplyError,
         };

@@ -34,9 +34,9 @@ kinds! {
     Ready = "ready";
     /// There is no usable master just now.
     NotReady = "not_ready";
-    /// A link to the master was lost.
+    /// The control link to the master was lost.
     LinkLost = "link_lost";
-    /// A link of the same kind to the same master is back.
+    /// The control link to the same master is back.
     LinkRestored = "link_restored";
     /// A sentinel selected a replica for promotion.
     FailoverStarted = "failover_started";

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use crate::config::HostPort;
 use crate::sentinel::reply::Answer;
 use crate::sentinel::topology::SentinelId;
-use crate::status::{Node, Opinion, SentinelStatus, WriteProbe};
+use crate::status::{Node, Opinion, SentinelStatus};
 
 /// See the head of this file.
 #[derive(Debug, Default)]
@@ -18,8 +18,6 @@ pub(crate) struct Known {
     pub(crate) since: Option<SystemTime>,
     sentinels: BTreeMap<SentinelId, Sentinel>,
     hosts: Vec<HostPort>,
-    /// The result of the last write probe.
-    pub(crate) write_probe: Option<WriteProbe>,
 }
 
 #[derive(Debug)]
@@ -95,11 +93,6 @@ impl Known {
             .collect()
     }
 
-    /// Whether a sentinel does not answer just now.
-    pub(crate) fn misses_a_sentinel(&self) -> bool {
-        self.sentinels.values().any(|sentinel| sentinel.error.is_some())
-    }
-
     /// The sentinels that answer now and name the master in use.
     pub(crate) fn confirmed_by(&self) -> Vec<HostPort> {
         self.sentinels
@@ -110,27 +103,6 @@ impl Known {
                 named.is_some() && named == self.master.as_ref()
             })
             .map(|sentinel| sentinel.address.clone())
-            .collect()
-    }
-
-    /// The replicas of the master in use in which most of the sentinels that answer see nothing wrong. In direct mode, the
-    /// other hosts.
-    pub(crate) fn healthy_replicas(&self) -> Vec<HostPort> {
-        let Some(master) = &self.master else { return Vec::new() };
-        let mut votes: BTreeMap<&HostPort, (usize, usize)> = BTreeMap::new();
-        for host in &self.hosts {
-            votes.insert(host, (1, 0));
-        }
-        for sentinel in self.sentinels.values().filter(|sentinel| sentinel.error.is_none() && !sentinel.tilt) {
-            for replica in sentinel.answer.iter().flat_map(|answer| &answer.replicas) {
-                let vote = votes.entry(&replica.address).or_default();
-                if replica.is_healthy(master) { vote.0 += 1 } else { vote.1 += 1 }
-            }
-        }
-        votes
-            .into_iter()
-            .filter(|(address, (good, bad))| *address != master && good > bad)
-            .map(|(address, _)| address.clone())
             .collect()
     }
 

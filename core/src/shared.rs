@@ -11,12 +11,11 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-use crate::access::Access;
 use crate::bell::Bell;
 use crate::client::Timeout;
 use crate::command::Request;
 use crate::command::facts::Blocks;
-use crate::config::{Config, HostPort, Mode, UnavailablePolicy};
+use crate::config::{Config, HostPort, Mode};
 use crate::counters::{Counter, Counters};
 use crate::driver::admission::{Admission, Place};
 use crate::driver::doubt::Doubts;
@@ -24,12 +23,9 @@ use crate::driver::gate::{Gate, GateWord};
 use crate::driver::links::Links;
 use crate::driver::pool::Pool;
 use crate::driver::tokio::{self as tokio_driver, Job, Jobs};
-use crate::durability::Confirmations;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::event::{EventKind, EventLog, Events};
 use crate::known::Known;
-use crate::lock::Locks;
-use crate::node::reads::Reads;
 use crate::status::{ClientState, Status};
 use crate::subscription::Hub;
 use crate::supervisor::process::check_process;
@@ -60,24 +56,15 @@ pub(crate) struct Limit {
 /// What drivers and the supervisor share.
 pub(crate) struct Shared {
     pub(crate) config: Arc<Config>,
-    /// What it takes to be let in by the servers, as it is now.
-    pub(crate) access: Arc<Access>,
-    /// Notified when there are new credentials for the sentinels.
-    pub(crate) new_credentials: Notify,
     pub(crate) client_name: String,
     pub(crate) gate: Gate,
     pub(crate) links: Arc<Links>,
     pub(crate) pool: Pool,
     pub(crate) admission: Admission,
     pub(crate) doubts: Doubts,
-    pub(crate) confirmations: Confirmations,
     pub(crate) hub: Hub,
-    pub(crate) locks: Locks,
-    pub(crate) reads: Reads,
     /// Rung once: the supervisor must end.
     pub(crate) closing: Notify,
-    /// Rung while somebody must learn of a failover within a second of any sentinel's being reachable.
-    pub(crate) hurry: Notify,
     /// Where the supervisor runs. Given back by the close: it holds descriptors.
     runtime: Mutex<Option<Handle>>,
     events: Arc<EventLog>,
@@ -113,20 +100,14 @@ impl Shared {
         };
         Shared {
             client_name,
-            access: Arc::new(Access::new(&config)),
-            new_credentials: Notify::new(),
             config: Arc::new(config),
             gate: Gate::new(),
             links: Arc::default(),
             pool: Pool::default(),
             admission: Admission::default(),
             doubts: Doubts::default(),
-            confirmations: Confirmations::default(),
             hub: Hub::default(),
-            locks: Locks::default(),
-            reads: Reads::default(),
             closing: Notify::new(),
-            hurry: Notify::new(),
             runtime: Mutex::new(Some(runtime)),
             events: Arc::default(),
             done: Bell::default(),
@@ -151,11 +132,6 @@ impl Shared {
     /// Check a request and take a place among the waiting.
     pub(crate) fn enter(&self, request: &Request) -> Result<Place<'_>> {
         self.check_process()?;
-        self.admit(request)
-    }
-
-    /// The same for those who know in which process they are: asking costs a system call.
-    pub(crate) fn admit(&self, request: &Request) -> Result<Place<'_>> {
         request.check()?;
         let place = self.admission.enter(request.bytes().len(), &self.config.options);
         if place.is_err() && self.counters.count(Counter::QueueFull) == 1 {
@@ -228,12 +204,6 @@ impl Shared {
         Error::new(ErrorKind::NotReady, text)
     }
 
-    /// The policy is to fail at once while the client is in this state.
-    pub(crate) fn refuses_to_wait(&self, state: ClientState) -> bool {
-        matches!(state, ClientState::Connecting | ClientState::NoMaster)
-            && self.config.options.when_unavailable == UnavailablePolicy::Fail
-    }
-
     /// What a command that ran out of time was waiting for.
     pub(crate) fn why_waiting(&self, phase: Phase) -> String {
         match phase {
@@ -271,33 +241,6 @@ impl Shared {
             _ => {}
         }
         result
-    }
-
-    /// A link to the master in use was lost, for whatever reason but our own wish. Told once, until one of its kind works again.
-    pub(crate) fn link_lost(&self, link: &'static str, master: &Master, error: ErrorKind, why: &str) {
-        let word = self.gate.load();
-        let is_ours = word.generation == master.generation && word.state != ClientState::Closed;
-        if is_ours && self.links.lost(link, &master.node) {
-            self.announce(
-                EventKind::LinkLost,
-                vec![
-                    ("link", link.into()),
-                    ("address", master.node.to_string().into()),
-                    ("error", error.name().into()),
-                    ("why", why.into()),
-                ],
-            );
-        }
-    }
-
-    /// A link to the master works.
-    pub(crate) fn link_restored(&self, link: &'static str, master: &Master) {
-        if self.links.restored(link, &master.node) {
-            self.announce(
-                EventKind::LinkRestored,
-                vec![("link", link.into()), ("address", master.node.to_string().into())],
-            );
-        }
     }
 
     pub(crate) fn announce(&self, kind: EventKind, details: Vec<(&'static str, Tree)>) {
@@ -372,8 +315,6 @@ impl Shared {
         self.announce(EventKind::Closed, Vec::new());
         self.gate.publish(GateWord { state: ClientState::Closed, generation });
         self.hub.close();
-        self.locks.close();
-        self.reads.close();
         self.links.shut_down(|_| true);
         self.pool.clear();
         self.closing.notify_one();
@@ -395,7 +336,6 @@ impl Shared {
             sentinels: known.sentinels(),
             links,
             minority: self.config.options.minority,
-            write_probe: known.write_probe.clone(),
             pending: self.admission.commands(),
             counters: self.counters.all(),
         }

@@ -1,6 +1,6 @@
 //! What a client knows about itself and its servers, as a snapshot.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use crate::config::{HostPort, MinorityPolicy};
 use crate::tree::Tree;
@@ -59,8 +59,6 @@ pub struct Status {
     pub links: Vec<LinkStatus>,
     /// What is believed when fewer than a majority of the known sentinels answer.
     pub minority: MinorityPolicy,
-    /// The result of the last write probe, if writes are probed.
-    pub write_probe: Option<WriteProbe>,
     /// Commands that are being waited for.
     pub pending: u64,
     /// Counters since the client was opened.
@@ -129,38 +127,6 @@ pub struct LinkStatus {
     pub generation: u64,
 }
 
-/// The result of a write probe.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct WriteProbe {
-    /// When it was begun.
-    pub at: SystemTime,
-    /// The master that it wrote to.
-    pub master: HostPort,
-    /// Whether it was written.
-    pub ok: bool,
-    /// How long it took.
-    pub duration: Duration,
-    /// The name of the error, where it was not written.
-    pub error: Option<&'static str>,
-    /// What was wrong, in words.
-    pub why: Option<String>,
-}
-
-impl WriteProbe {
-    fn to_tree(&self) -> Tree {
-        let WriteProbe { at, master, ok, duration, error, why } = self;
-        Tree::Map(vec![
-            ("at", (*at).into()),
-            ("master", master.to_string().into()),
-            ("ok", (*ok).into()),
-            ("duration", (*duration).into()),
-            ("error", (*error).into()),
-            ("why", why.clone().into()),
-        ])
-    }
-}
-
 fn texts<'a>(addresses: impl IntoIterator<Item = &'a HostPort>) -> Tree {
     Tree::List(addresses.into_iter().map(|address| address.to_string().into()).collect())
 }
@@ -183,7 +149,6 @@ impl Status {
             sentinels,
             links,
             minority,
-            write_probe,
             pending,
             counters,
         } = self;
@@ -198,7 +163,6 @@ impl Status {
             ("sentinels", Tree::List(sentinels.iter().map(SentinelStatus::to_tree).collect())),
             ("links", Tree::List(links.iter().map(LinkStatus::to_tree).collect())),
             ("minority", minority.to_string().into()),
-            ("write_probe", write_probe.as_ref().map(WriteProbe::to_tree).into()),
             ("pending", (*pending).into()),
             ("counters", Tree::Table(counters.iter().map(|(name, n)| (name.clone(), (*n).into())).collect())),
         ])

@@ -77,60 +77,12 @@ namespace Standfast
         /// <summary>The same with a time-out of its own; <see cref="Timeout.InfiniteTimeSpan"/> is none.</summary>
         public Value Execute(TimeSpan timeout, params object[] arguments) => Execute(NativeText.Command(timeout), arguments);
 
-        /// <summary>Execute a command that only reads where it is wanted: "master", "replica", "prefer_replica" or "any"; it goes
-        /// before the option read_from. What may write goes to the master, whatever is said here.</summary>
-        public Value ExecuteFrom(string readFrom, params object[] arguments)
-        {
-            ReplyHandle reply = null;
-            using (var native = new NativeArguments(arguments))
-            {
-                var route = NativeText.Terminated(readFrom, "readFrom");
-                Wait(client => NativeMethods.standfast_command_from(
-                    client, route, native.Count, native.Pointers, native.Lengths, NativeMethods.DefaultTimeout, out reply));
-            }
-            return reply.Take();
-        }
-
         /// <summary>The same without a thread that waits.</summary>
         public Task<Value> ExecuteAsync(params object[] arguments) => ExecuteAsync(CancellationToken.None, arguments);
 
         /// <summary>The same. A cancelled command that had been sent fails with MaybeExecuted, any other is cancelled.</summary>
         public Task<Value> ExecuteAsync(CancellationToken cancellation, params object[] arguments) =>
             completions.Send(arguments, NativeMethods.DefaultTimeout, cancellation);
-
-        /// <summary>Execute a command of which twice is as good as once: if it may have been executed, it is sent again, inside its
-        /// time, instead of failing with MaybeExecuted.</summary>
-        public Value ExecuteIdempotent(params object[] arguments) =>
-            new Unit(this, Unit.Command) { Idempotent = true }.Add(arguments).Single();
-
-        /// <summary>Begin a pipeline: several commands in one write. Each has an outcome of its own; behind one that was executed
-        /// nothing is sent again by itself.</summary>
-        public Unit Pipeline() => new Unit(this, Unit.Pipeline);
-
-        /// <summary>Begin a transaction: all of the commands or none, between MULTI and EXEC.</summary>
-        public Unit Transaction() => new Unit(this, Unit.Transaction);
-
-        /// <summary>A transaction that depends on what was read before it. The function reads with the methods of its first
-        /// argument, which are executed at once, and adds commands to its second. They are executed if none of the keys was
-        /// changed in the meantime, and otherwise the function is run again. TransactionAborted when time or attempts are used
-        /// up: nothing was executed.</summary>
-        /// <param name="keys">The keys.</param>
-        /// <param name="function">May be run any number of times. What it throws ends it, and nothing is executed.</param>
-        /// <param name="timeout">For all of it; the option command_timeout if none is given.</param>
-        /// <param name="attempts">How often the function is run at the most; 0: as often as the time allows.</param>
-        public IReadOnlyList<Value> Watch(
-            IEnumerable<string> keys, Action<Now, Unit> function, TimeSpan? timeout = null, int attempts = 0)
-        {
-            if (keys == null || function == null)
-            {
-                throw StandfastException.Usage(ErrorCode.NullArgument, "the keys and the function must not be null");
-            }
-            if (attempts < 0)
-            {
-                throw StandfastException.Usage(ErrorCode.InvalidArgument, "attempts is 0 or more");
-            }
-            return Watching.Run(this, keys, function, timeout, attempts);
-        }
 
         /// <summary>GET, as bytes; null when there is no such key.</summary>
         public byte[] GetBytes(string key) => Execute("GET", key).AsBytes();
@@ -159,10 +111,6 @@ namespace Standfast
         /// <summary>Subscribe to patterns.</summary>
         public Subscription PSubscribe(params string[] patterns) =>
             Subscribe(new SubscriptionOptions { Patterns = patterns });
-
-        /// <summary>Subscribe to sharded channels: what is published there with SPUBLISH (servers from 7.0).</summary>
-        public Subscription SSubscribe(params string[] channels) =>
-            Subscribe(new SubscriptionOptions { Sharded = channels });
 
         /// <summary>Subscribe to channels and patterns, with options.</summary>
         public Subscription Subscribe(SubscriptionOptions options, params string[] channels)
@@ -200,70 +148,6 @@ namespace Standfast
             return new Registration(Subscribe(options, channel), channel, handler, notices, faults);
         }
 
-        /// <summary>A lock: a key that holds the token of its owner for a time. Nothing is taken yet. A holder is told of a
-        /// failover; that there is only one holder at every moment nobody can promise over asynchronous replication.</summary>
-        /// <param name="key">The key.</param>
-        /// <param name="ttl">After this time it ends unless it is extended.</param>
-        /// <param name="token">Who the owner is; without one, nobody else has the same.</param>
-        /// <param name="automatic">Extend it every third of its time while it is held, until it is disposed.</param>
-        public Lock Lock(string key, TimeSpan ttl, string token = null, bool automatic = false)
-        {
-            var name = NativeText.Argument(key, "the key");
-            var owner = token == null ? null : NativeText.Argument(token, "the token");
-            LockHandle native = null;
-            Call(client => NativeMethods.standfast_lock_open(
-                client, name, (UIntPtr)name.Length, owner, (UIntPtr)(owner == null ? 0 : owner.Length),
-                NativeText.Command(ttl), automatic ? 1 : 0, out native));
-            return new Lock(this, native);
-        }
-
-        /// <summary>Take a lock. False: somebody else has it.</summary>
-        public bool LockTake(string key, string token, TimeSpan ttl) => Once(key, token, ttl, held => held.Take());
-
-        /// <summary>Extend a lock. False: this token does not have it.</summary>
-        public bool LockExtend(string key, string token, TimeSpan ttl) => Once(key, token, ttl, held => held.Extend());
-
-        /// <summary>Release a lock. False: this token does not have it.</summary>
-        public bool LockRelease(string key, string token) => Once(key, token, TimeSpan.FromSeconds(1), held => held.Release());
-
-        /// <summary>The token of whoever has a lock, or null.</summary>
-        public string LockQuery(string key) => Execute("GET", key).AsString();
-
-        /// <summary>The keys, from a healthy replica, or from the master where there is none. Each enumeration is a scan.</summary>
-        public IEnumerable<string> ScanKeys(string match = null) => ScanKeys(new ScanOptions { Match = match });
-
-        /// <summary>The same with options.</summary>
-        public IEnumerable<string> ScanKeys(ScanOptions options) =>
-            Scanned(options, "SCAN").Select(key => key.AsString());
-
-        /// <summary>The fields of a hash, with their values.</summary>
-        public IEnumerable<KeyValuePair<string, Value>> ScanHash(string key, ScanOptions options = null) =>
-            Scanned(options, "HSCAN", key).Select(pair => new KeyValuePair<string, Value>(pair[0].AsString(), pair[1]));
-
-        /// <summary>The members of a set.</summary>
-        public IEnumerable<Value> ScanSet(string key, ScanOptions options = null) => Scanned(options, "SSCAN", key);
-
-        /// <summary>The members of a sorted set, with their scores.</summary>
-        public IEnumerable<KeyValuePair<string, double>> ScanSortedSet(string key, ScanOptions options = null) =>
-            Scanned(options, "ZSCAN", key)
-                .Select(pair => new KeyValuePair<string, double>(pair[0].AsString(), pair[1].AsDouble()));
-
-        /// <summary>One of the nodes of <see cref="Nodes"/>, to be asked itself whatever its role is.</summary>
-        public NodeClient Node(string address)
-        {
-            NodeHandle node = null;
-            Call(native => NativeMethods.standfast_node_open(native, NativeText.Terminated(address, "the address"), out node));
-            return new NodeClient(this, node);
-        }
-
-        /// <summary>One of the sentinels of <see cref="Status"/>, to be asked itself.</summary>
-        public NodeClient Sentinel(string address)
-        {
-            NodeHandle node = null;
-            Call(native => NativeMethods.standfast_sentinel_open(native, NativeText.Terminated(address, "the address"), out node));
-            return new NodeClient(this, node);
-        }
-
         /// <summary>What the client knows about itself and its servers.</summary>
         public Status Status()
         {
@@ -272,34 +156,12 @@ namespace Standfast
             return new Status(reply.Take());
         }
 
-        /// <summary>Use other credentials from the next connection on, for passwords that change while the program runs.
-        /// Connections that exist stay as they are, and nothing is interrupted. What was configured for this hop is forgotten.</summary>
-        /// <param name="username">The user; null for the default one.</param>
-        /// <param name="password">The password; null for none.</param>
-        /// <param name="hop">"data" for the nodes, "sentinel" for the sentinels.</param>
-        public void SetCredentials(string username, string password, string hop = "data")
-        {
-            var to = NativeText.Terminated(hop, "the hop");
-            var user = username == null ? null : NativeText.Terminated(username, "the username");
-            var secret = password == null ? null : NativeText.Terminated(password, "the password");
-            Call(native => NativeMethods.standfast_client_set_credentials(native, to, user, secret));
-        }
-
         /// <summary>The data nodes that the sentinels report, with what each sentinel thinks of them.</summary>
         public IReadOnlyList<Node> Nodes()
         {
             ReplyHandle reply = null;
             Call(native => NativeMethods.standfast_client_nodes(native, out reply));
             return reply.Take().Items.Select(fields => new Node(fields)).ToList();
-        }
-
-        /// <summary>Ask every sentinel and node, and say what is wrong with them or will be when something fails: the worst first, nothing if all is well.
-        /// Changes nothing there, and takes four times the option connect_timeout at the most.</summary>
-        public IReadOnlyList<Finding> Doctor()
-        {
-            ReplyHandle reply = null;
-            Wait(native => NativeMethods.standfast_client_doctor(native, out reply));
-            return reply.Take().Items.Select(fields => new Finding(fields)).ToList();
         }
 
         /// <summary>The next event; null when the time-out passes first.</summary>
@@ -331,20 +193,6 @@ namespace Standfast
                     yield break;
                 }
                 yield return next;
-            }
-        }
-
-        /// <summary>End in order: new commands fail with Closed, those that were accepted are finished, then the client is closed.
-        /// Fails with Timeout when something was still under way at the end of the time: it ended with the close.</summary>
-        public void Drain(TimeSpan timeout)
-        {
-            try
-            {
-                Wait(native => NativeMethods.standfast_client_drain(native, NativeText.Wait(timeout)));
-            }
-            finally
-            {
-                Dispose();
             }
         }
 
@@ -382,41 +230,8 @@ namespace Standfast
             StandfastException.Check(status);
         }
 
-        private IEnumerable<Value> Scanned(ScanOptions options, params object[] what)
-        {
-            options = options ?? new ScanOptions();
-            return Scanning.Items(this, options.Words(what), options.NodeChanged);
-        }
-
-        // The handle is freed, and not disposed: disposing would release the lock.
-        private bool Once(string key, string token, TimeSpan ttl, Func<Lock, bool> call)
-        {
-            var held = Lock(key, ttl, token);
-            try
-            {
-                return call(held);
-            }
-            finally
-            {
-                held.Forget();
-            }
-        }
-
-        private bool Once(string key, string token, TimeSpan ttl, Action<Lock> call) => Once(key, token, ttl, held =>
-        {
-            try
-            {
-                call(held);
-                return true;
-            }
-            catch (StandfastException refused) when (refused.Code == ErrorCode.LockNotHeld)
-            {
-                return false;
-            }
-        });
-
         /// <summary>The same for a call that waits for a server.</summary>
-        internal void Wait(Func<ClientHandle, int> call)
+        private void Wait(Func<ClientHandle, int> call)
         {
             handle.Enter();
             try
@@ -428,9 +243,6 @@ namespace Standfast
                 handle.Leave();
             }
         }
-
-        internal Task<Value> Send(UnitHandle unit, long timeoutMs, CancellationToken cancellation) =>
-            completions.Send(unit, timeoutMs, cancellation);
 
         /// <summary>For the methods of commands.</summary>
         protected override Value Run(object[] words) => Execute(NativeMethods.DefaultTimeout, words);

@@ -42,18 +42,6 @@ namespace Standfast
             set { this["db"] = value; }
         }
 
-        /// <summary>A file with the password on the data nodes, read again for every connection.</summary>
-        public string PasswordFile
-        {
-            set { this["password_file"] = value; }
-        }
-
-        /// <summary>A file with the password on the sentinels, read again for every connection.</summary>
-        public string SentinelPasswordFile
-        {
-            set { this["sentinel_password_file"] = value; }
-        }
-
         /// <summary>Whether connect waits for the first master. Default: wait. One of: wait, background.</summary>
         public string Connect
         {
@@ -66,13 +54,13 @@ namespace Standfast
             set { this["connect_deadline"] = value; }
         }
 
-        /// <summary>Time for one connection to a data node: TCP, TLS, handshake and role. Default: 2s.</summary>
+        /// <summary>Time for one connection to a data node: TCP, handshake and role. Default: 2s.</summary>
         public TimeSpan ConnectTimeout
         {
             set { this["connect_timeout"] = value; }
         }
 
-        /// <summary>Time for connecting to a sentinel (TCP, TLS, handshake), and for each question to it. Default: 300ms.</summary>
+        /// <summary>Time for connecting to a sentinel, and for each question to it. Default: 300ms.</summary>
         public TimeSpan SentinelTimeout
         {
             set { this["sentinel_timeout"] = value; }
@@ -154,24 +142,6 @@ namespace Standfast
         public string Overflow
         {
             set { this["overflow"] = value; }
-        }
-
-        /// <summary>A subscription without a message for so long has its link checked, and made anew if it does not prove that it lives; `off` for never. Default: off.</summary>
-        public TimeSpan MaxSilence
-        {
-            set { this["max_silence"] = value; }
-        }
-
-        /// <summary>How often a message of our own proves that the subscription works from publishing to receiving; `off` for never. Default: off.</summary>
-        public TimeSpan PulseInterval
-        {
-            set { this["pulse_interval"] = value; }
-        }
-
-        /// <summary>How many nodes a subscription listens to: 2 for a replica, too. Default: 1.</summary>
-        public long Redundancy
-        {
-            set { this["redundancy"] = value; }
         }
 
         /// <summary>Switch when the selected replica says that it is the master, before the sentinels confirm. Default: on.</summary>
@@ -258,130 +228,16 @@ namespace Standfast
             set { this["max_reply_depth"] = value; }
         }
 
-        /// <summary>How many replicas must have a write before it counts as done, and how long they may take: `replicas(2)`, `replicas(2,500ms)`. Default: none.</summary>
-        public string Durability
-        {
-            set { this["durability"] = value; }
-        }
-
-        /// <summary>Which hops are encrypted; rediss:// and rediss+sentinel:// encrypt all. Default: none. One of: none, data, sentinel, both.</summary>
-        public string Tls
-        {
-            set { this["tls"] = value; }
-        }
-
-        /// <summary>Who may certify data nodes: `system`, a file of certificates (PEM), or their text. Default: system.</summary>
-        public string TlsCa
-        {
-            set { this["tls_ca"] = value; }
-        }
-
-        /// <summary>The client's certificate for data nodes: a file (PEM), or its text.</summary>
-        public string TlsCert
-        {
-            set { this["tls_cert"] = value; }
-        }
-
-        /// <summary>The key of `tls_cert`: a file (PEM), or its text.</summary>
-        public string TlsKey
-        {
-            set { this["tls_key"] = value; }
-        }
-
-        /// <summary>The name in the certificates of data nodes: the host that is connected to, a fixed name, or rules host:port=name,... Default: announced.</summary>
-        public string TlsServerName
-        {
-            set { this["tls_server_name"] = value; }
-        }
-
-        /// <summary>Whether data nodes have to prove who they are; `insecure` is for tests. Default: full. One of: full, insecure.</summary>
-        public string TlsVerify
-        {
-            set { this["tls_verify"] = value; }
-        }
-
-        /// <summary>`same`: the sentinels take the TLS settings of the data nodes. Default: own. One of: own, same.</summary>
-        public string SentinelTls
-        {
-            set { this["sentinel_tls"] = value; }
-        }
-
-        /// <summary>Who may certify sentinels: `system`, a file of certificates (PEM), or their text. Default: system.</summary>
-        public string SentinelTlsCa
-        {
-            set { this["sentinel_tls_ca"] = value; }
-        }
-
-        /// <summary>The client's certificate for sentinels: a file (PEM), or its text.</summary>
-        public string SentinelTlsCert
-        {
-            set { this["sentinel_tls_cert"] = value; }
-        }
-
-        /// <summary>The key of `sentinel_tls_cert`: a file (PEM), or its text.</summary>
-        public string SentinelTlsKey
-        {
-            set { this["sentinel_tls_key"] = value; }
-        }
-
-        /// <summary>The name in the certificates of sentinels: the host that is connected to, a fixed name, or rules host:port=name,... Default: announced.</summary>
-        public string SentinelTlsServerName
-        {
-            set { this["sentinel_tls_server_name"] = value; }
-        }
-
-        /// <summary>Whether sentinels have to prove who they are; `insecure` is for tests. Default: full. One of: full, insecure.</summary>
-        public string SentinelTlsVerify
-        {
-            set { this["sentinel_tls_verify"] = value; }
-        }
-
-        /// <summary>What is connected to instead of the addresses that sentinels announce: rules from=to,... of host:port or host. Default: none.</summary>
-        public string AddressMap
-        {
-            set { this["address_map"] = value; }
-        }
-
-        /// <summary>Which addresses of a host name are tried first; all of them are. Default: system. One of: system, ipv4, ipv6.</summary>
-        public string IpPreference
-        {
-            set { this["ip_preference"] = value; }
-        }
-
-        /// <summary>How often a write is tried to see whether writing works; `off` for never. Default: off.</summary>
-        public TimeSpan WriteProbeInterval
-        {
-            set { this["write_probe_interval"] = value; }
-        }
-
-        /// <summary>The hash that the write probe sets a field of; without one, a key with the names of host and client.</summary>
-        public string WriteProbeKey
-        {
-            set { this["write_probe_key"] = value; }
-        }
-
-        /// <summary>How long a write probe may take; `off` for as long as a heartbeat. Default: off.</summary>
-        public TimeSpan WriteProbeTimeout
-        {
-            set { this["write_probe_timeout"] = value; }
-        }
-
-        /// <summary>Which nodes commands that only read may go to. Default: master. One of: master, replica, prefer_replica, any.</summary>
-        public string ReadFrom
-        {
-            set { this["read_from"] = value; }
-        }
-
-        /// <summary>How long ago a replica that is read from may have heard its master, in whole seconds; `off` for any time. Default: off.</summary>
-        public TimeSpan ReplicaMaxLag
-        {
-            set { this["replica_max_lag"] = value; }
-        }
-
         /// <summary>The name that servers show in CLIENT LIST. Default: standfast:&lt;lang&gt;:&lt;version&gt;.</summary>
         public string ClientName
         {
             set { this["client_name"] = value; }
+        }
+
+        /// <summary>Which hops are encrypted. Default: none. Reserved: this version takes the default only. One of: none, data, sentinel, both.</summary>
+        public string Tls
+        {
+            set { this["tls"] = value; }
         }
 
         /// <summary>The library's name and version that servers show in CLIENT LIST. Reserved: this version takes the default only.</summary>
@@ -394,6 +250,54 @@ namespace Standfast
         public TimeSpan RetryBackoffFirst
         {
             set { this["retry_backoff_first"] = value; }
+        }
+
+        /// <summary>Which nodes reads may go to. Default: master. Reserved: this version takes the default only. One of: master, replica, any.</summary>
+        public string ReadFrom
+        {
+            set { this["read_from"] = value; }
+        }
+
+        /// <summary>How many replicas must have a write before it counts as done. Default: none. Reserved: this version takes the default only.</summary>
+        public string Durability
+        {
+            set { this["durability"] = value; }
+        }
+
+        /// <summary>How often a write is tried to see whether writing works. Default: off. Reserved: this version takes the default only.</summary>
+        public TimeSpan WriteProbeInterval
+        {
+            set { this["write_probe_interval"] = value; }
+        }
+
+        /// <summary>The key that the write probe sets. Reserved: this version takes the default only.</summary>
+        public string WriteProbeKey
+        {
+            set { this["write_probe_key"] = value; }
+        }
+
+        /// <summary>How long a write probe may take. Default: off. Reserved: this version takes the default only.</summary>
+        public TimeSpan WriteProbeTimeout
+        {
+            set { this["write_probe_timeout"] = value; }
+        }
+
+        /// <summary>A subscription that is silent for so long is made anew. Default: off. Reserved: this version takes the default only.</summary>
+        public TimeSpan MaxSilence
+        {
+            set { this["max_silence"] = value; }
+        }
+
+        /// <summary>How often a message of our own proves that a subscription works. Default: off. Reserved: this version takes the default only.</summary>
+        public TimeSpan PulseInterval
+        {
+            set { this["pulse_interval"] = value; }
+        }
+
+        /// <summary>How many nodes a subscription listens to. Default: 1. Reserved: this version takes the default only.</summary>
+        public long Redundancy
+        {
+            set { this["redundancy"] = value; }
         }
     }
 }

@@ -75,11 +75,7 @@ namespace Standfast
         /// <summary>Patterns, "news.*".</summary>
         public IEnumerable<string> Patterns { get; set; }
 
-        /// <summary>Sharded channels: what is published there with SPUBLISH (servers from 7.0).</summary>
-        public IEnumerable<string> Sharded { get; set; }
-
-        /// <summary>An option by its name: "subscription_items", "subscription_bytes", "overflow", "max_silence",
-        /// "pulse_interval", "redundancy".</summary>
+        /// <summary>An option by its name: "subscription_items", "subscription_bytes", "overflow".</summary>
         public object this[string name]
         {
             set { values.Add(new KeyValuePair<string, object>(name, value)); }
@@ -105,12 +101,6 @@ namespace Standfast
                     var bytes = NativeText.Argument(pattern, "a pattern");
                     StandfastException.Check(
                         NativeMethods.standfast_channels_add_pattern(handle, bytes, (UIntPtr)bytes.Length));
-                }
-                foreach (var channel in Sharded ?? new string[0])
-                {
-                    var bytes = NativeText.Argument(channel, "a sharded channel");
-                    StandfastException.Check(
-                        NativeMethods.standfast_channels_add_sharded(handle, bytes, (UIntPtr)bytes.Length));
                 }
                 foreach (var option in values)
                 {

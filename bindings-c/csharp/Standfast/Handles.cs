@@ -70,29 +70,4 @@ namespace Standfast
     {
         protected override bool ReleaseHandle() => NativeMethods.standfast_queue_free(handle) == NativeMethods.Ok;
     }
-
-    internal sealed class UnitHandle : NativeHandle
-    {
-        protected override bool ReleaseHandle() => NativeMethods.standfast_unit_free(handle) == NativeMethods.Ok;
-    }
-
-    internal sealed class WatchedHandle : NativeHandle
-    {
-        protected override bool ReleaseHandle() => NativeMethods.standfast_watch_free(handle) == NativeMethods.Ok;
-    }
-
-    internal sealed class LockHandle : NativeHandle
-    {
-        protected override bool ReleaseHandle() => NativeMethods.standfast_lock_free(handle) == NativeMethods.Ok;
-    }
-
-    internal sealed class ScanHandle : NativeHandle
-    {
-        protected override bool ReleaseHandle() => NativeMethods.standfast_scan_free(handle) == NativeMethods.Ok;
-    }
-
-    internal sealed class NodeHandle : NativeHandle
-    {
-        protected override bool ReleaseHandle() => NativeMethods.standfast_node_free(handle) == NativeMethods.Ok;
-    }
 }

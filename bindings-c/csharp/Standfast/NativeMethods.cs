@@ -72,12 +72,6 @@ namespace Standfast
         internal static extern IntPtr standfast_status_name(int status);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern IntPtr standfast_status_category(int status);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern IntPtr standfast_status_retry(int status);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int standfast_options_new(byte[] url, out OptionsHandle options);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
@@ -106,46 +100,6 @@ namespace Standfast
             ClientHandle client, UIntPtr argc, IntPtr[] argv, UIntPtr[] argvlen, long timeoutMs, out ReplyHandle reply);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern int standfast_command_from(
-            ClientHandle client, byte[] readFrom, UIntPtr argc, IntPtr[] argv, UIntPtr[] argvlen, long timeoutMs,
-            out ReplyHandle reply);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern int standfast_unit_new(int kind, out UnitHandle unit);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern int standfast_unit_add(UnitHandle unit, UIntPtr argc, IntPtr[] argv, UIntPtr[] argvlen);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern int standfast_unit_set_idempotent(UnitHandle unit, [MarshalAs(UnmanagedType.I1)] bool idempotent);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern int standfast_unit_send(ClientHandle client, UnitHandle unit, long timeoutMs, out ReplyHandle reply);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern int standfast_queue_send_unit(QueueHandle queue, UnitHandle unit, long timeoutMs, ulong tag);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern int standfast_unit_free(IntPtr unit);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern int standfast_watch_new(
-            ClientHandle client, UIntPtr argc, IntPtr[] argv, UIntPtr[] argvlen, ulong attempts, long timeoutMs,
-            out WatchedHandle watch);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern int standfast_watch_begin(WatchedHandle watch);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern int standfast_watch_command(WatchedHandle watch, UIntPtr argc, IntPtr[] argv, UIntPtr[] argvlen, out ReplyHandle reply);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern int standfast_watch_commit(WatchedHandle watch, UnitHandle unit, out ReplyHandle reply);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern int standfast_watch_free(IntPtr watch);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int standfast_publish(
             ClientHandle client, byte[] channel, UIntPtr channelLength, byte[] payload, UIntPtr payloadLength, out long receivers);
 
@@ -157,15 +111,6 @@ namespace Standfast
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int standfast_client_nodes(ClientHandle client, out ReplyHandle nodes);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern int standfast_client_set_credentials(ClientHandle client, byte[] hop, byte[] username, byte[] password);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern int standfast_client_drain(ClientHandle client, long timeout_ms);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern int standfast_client_doctor(ClientHandle client, out ReplyHandle findings);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int standfast_client_close(ClientHandle client);
@@ -191,9 +136,6 @@ namespace Standfast
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern UIntPtr standfast_reply_length(IntPtr reply);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern int standfast_reply_error_status(IntPtr reply);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern IntPtr standfast_reply_error_code(IntPtr reply);
@@ -224,9 +166,6 @@ namespace Standfast
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int standfast_channels_add_pattern(ChannelsHandle channels, byte[] pattern, UIntPtr length);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern int standfast_channels_add_sharded(ChannelsHandle channels, byte[] channel, UIntPtr length);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int standfast_channels_set(ChannelsHandle channels, byte[] name, byte[] value);
@@ -268,9 +207,6 @@ namespace Standfast
         internal static extern int standfast_queue_wait_ready(QueueHandle queue, long timeoutMs, ulong tag);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern int standfast_queue_drain(QueueHandle queue, long timeout_ms, ulong tag);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int standfast_queue_subscription_ready(
             QueueHandle queue, SubscriptionHandle subscription, long timeoutMs, ulong tag);
 
@@ -289,61 +225,6 @@ namespace Standfast
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int standfast_queue_free(IntPtr queue);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern int standfast_lock_open(
-            ClientHandle client, byte[] key, UIntPtr keyLength, byte[] token, UIntPtr tokenLength, long ttlMs, int automatic,
-            out LockHandle @lock);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern int standfast_lock_take(LockHandle @lock, long waitMs, out int taken);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern int standfast_lock_extend(LockHandle @lock, long ttlMs);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern int standfast_lock_release(LockHandle @lock);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern int standfast_lock_query(LockHandle @lock, out ReplyHandle token);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern int standfast_lock_get(LockHandle @lock, out ReplyHandle status);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern int standfast_lock_next(LockHandle @lock, long timeoutMs, out ReplyHandle change);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern int standfast_lock_fd(LockHandle @lock);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern int standfast_lock_free(IntPtr @lock);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern int standfast_scan_open(
-            ClientHandle client, UIntPtr argc, IntPtr[] argv, UIntPtr[] argvlen, out ScanHandle scan);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern int standfast_scan_next(ScanHandle scan, out ReplyHandle items);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern int standfast_scan_free(IntPtr scan);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern int standfast_node_open(ClientHandle client, byte[] address, out NodeHandle node);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern int standfast_sentinel_open(ClientHandle client, byte[] address, out NodeHandle node);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern int standfast_node_send(
-            NodeHandle node, UIntPtr argc, IntPtr[] argv, UIntPtr[] argvlen, long timeoutMs, out ReplyHandle reply);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern int standfast_node_get(NodeHandle node, out ReplyHandle status);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern int standfast_node_free(IntPtr node);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int standfast_logs_open(byte[] level, out LogsHandle logs);

@@ -159,9 +159,6 @@ namespace Standfast
             }
         }
 
-        internal Task<Value> Send(UnitHandle unit, long timeoutMs, CancellationToken cancellation) => Begin(
-            (queue, tag) => NativeMethods.standfast_queue_send_unit(queue, unit, timeoutMs, tag), cancellation);
-
         /// <summary>The client is closed: what is under way comes to its end, then the queue is freed.</summary>
         internal void Close()
         {

@@ -162,7 +162,6 @@ namespace Standfast
             Since = fields["since"].AsTime();
             Nodes = fields["nodes"].Items.Select(node => new Node(node)).ToList();
             Minority = fields["minority"].AsString();
-            WriteProbe = fields["write_probe"].IsNil ? null : fields["write_probe"];
             Counters = fields["counters"].Pairs.ToDictionary(pair => pair.Key.AsString(), pair => pair.Value.AsInt64());
             Pending = fields["pending"].AsInt64();
         }
@@ -190,10 +189,6 @@ namespace Standfast
 
         /// <summary>What is believed when fewer than a majority of the known sentinels answer: the option "minority".</summary>
         public string Minority { get; }
-
-        /// <summary>The result of the last write probe: "at", "master", "ok", "duration" in microseconds, "error", "why"; null
-        /// unless writes are probed.</summary>
-        public Value WriteProbe { get; }
 
         /// <summary>What was counted since the client was opened, by name: "switches", "maybe_executed", ... Every counter is
         /// always there; core/docs/events.md has the list.</summary>

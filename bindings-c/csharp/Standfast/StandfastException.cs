@@ -50,31 +50,6 @@ namespace Standfast
         /// <summary>What every sentinel or node contributed.</summary>
         public IReadOnlyList<Cause> Causes { get; }
 
-        /// <summary>For the error of one command of a pipeline or a transaction: what became of all of them; otherwise null.</summary>
-        public IReadOnlyList<Value> Outcomes { get; private set; }
-
-        /// <summary>The error of one of several commands.</summary>
-        internal static StandfastException Of(Value failed, IReadOnlyList<Value> outcomes)
-        {
-            var name = NativeText.Read(NativeMethods.standfast_status_name(failed.ErrorStatus));
-            var text = failed.AsString();
-            var isServers = failed.ErrorCode != name;
-            var detail = isServers ? failed.ErrorCode + " " + text : text;
-            var error = Make(new ErrorReport
-            {
-                Code = failed.ErrorStatus,
-                Name = name,
-                Category = NativeText.Read(NativeMethods.standfast_status_category(failed.ErrorStatus)),
-                Retry = NativeText.Read(NativeMethods.standfast_status_retry(failed.ErrorStatus)),
-                Message = detail,
-                Text = name + ": " + detail,
-                ServerCode = isServers ? failed.ErrorCode : "",
-                ServerText = isServers ? text : "",
-            });
-            error.Outcomes = outcomes;
-            return error;
-        }
-
         /// <summary>Fail unless a call of the library succeeded. Reads the error of this thread, so nothing may come between.</summary>
         internal static void Check(int status)
         {

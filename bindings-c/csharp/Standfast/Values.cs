@@ -49,10 +49,8 @@ namespace Standfast
         private readonly double number;
         private readonly Value[] children;
 
-        private Value(
-            ValueKind kind, byte[] bytes, long integer, double number, Value[] children, string errorCode, int errorStatus = 0)
+        private Value(ValueKind kind, byte[] bytes, long integer, double number, Value[] children, string errorCode)
         {
-            ErrorStatus = errorStatus;
             Kind = kind;
             this.bytes = bytes;
             this.integer = integer;
@@ -67,10 +65,7 @@ namespace Standfast
         /// <summary>Whether it is nothing.</summary>
         public bool IsNil => Kind == ValueKind.Nil;
 
-        /// <summary>For an error inside a reply: its number, one of <see cref="Standfast.ErrorCode"/>; otherwise 0.</summary>
-        public int ErrorStatus { get; }
-
-        /// <summary>For an error of the server inside a reply: its first word; for another error its name; otherwise "".</summary>
+        /// <summary>For an error inside a reply: its first word; otherwise "".</summary>
         public string ErrorCode { get; }
 
         /// <summary>The elements of an array or a set; none for anything else.</summary>
@@ -240,8 +235,7 @@ namespace Standfast
                     return new Value(kind, Bytes(reply), 0, 0, null, "");
                 case ValueKind.Error:
                     var code = NativeText.Read(NativeMethods.standfast_reply_error_code(reply));
-                    var status = NativeMethods.standfast_reply_error_status(reply);
-                    return new Value(kind, Bytes(reply), 0, 0, null, code, status);
+                    return new Value(kind, Bytes(reply), 0, 0, null, code);
                 case ValueKind.Array:
                 case ValueKind.Set:
                     return new Value(kind, null, 0, 0, ReadItems(reply), "");

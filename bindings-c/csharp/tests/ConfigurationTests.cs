@@ -5,7 +5,6 @@ using System.Linq;
 using System.Net;
 using System.Net.Sockets;
 using Standfast;
-using Standfast.Testing;
 
 internal static class ConfigurationTests
 {
@@ -49,7 +48,7 @@ internal static class ConfigurationTests
         var error = Check.Fails<StandfastDiscoveryException>(
             ErrorCode.UnknownMaster, () => Client.Connect(lab.With("nosuchmaster", Quick)));
         Check.True(error.Message.Contains("nosuchmaster"), error.Message);
-        Check.Equal(lab.Sentinels.Count, error.Causes.Count);
+        Check.Equal(lab.Sentinels.Length, error.Causes.Count);
         Check.True(error.Causes.All(cause => lab.Sentinels.Contains(cause.Address)), error.Message);
         Check.Equal("never", error.Retry);
     }
@@ -81,7 +80,7 @@ internal static class ConfigurationTests
 
     public static void WrongPasswordIsNamedAndNotShown()
     {
-        using (var lab = Lab.Start(new LabOptions { Password = "hunter2", SentinelPassword = "hunter2too" }))
+        using (var lab = Lab.Start("\"password\":\"hunter2\",\"sentinel_password\":\"hunter2too\""))
         {
             var hosts = string.Join(",", lab.Sentinels);
             var url = "redis+sentinel://" + hosts + "/mymaster";

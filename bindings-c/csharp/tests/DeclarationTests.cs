@@ -8,13 +8,12 @@ using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
 using Standfast;
-using Standfast.Testing;
 
 internal static class DeclarationTests
 {
     public static void DeclarationsAreThoseOfTheHeader()
     {
-        var header = File.ReadAllText(Path.Combine(Tree.Repository(), "bindings-c/include/standfast.h"));
+        var header = File.ReadAllText(Path.Combine(Lab.Repository(), "bindings-c/include/standfast.h"));
         header = Regex.Replace(header, "/\\*.*?\\*/", "", RegexOptions.Singleline);
         var declared = Regex.Matches(header, "\\b(standfast_[a-z_]+)\\(([^)]*)\\)").Cast<Match>()
             .Select(match => match.Groups[1].Value + "/" + Parameters(match.Groups[2].Value))
@@ -30,16 +29,16 @@ internal static class DeclarationTests
 
     public static void VersionsAgree()
     {
-        var header = File.ReadAllText(Path.Combine(Tree.Repository(), "bindings-c/include/standfast.h"));
+        var header = File.ReadAllText(Path.Combine(Lab.Repository(), "bindings-c/include/standfast.h"));
         var version = Regex.Match(header, "STANDFAST_VERSION \"([^\"]+)\"").Groups[1].Value;
         Check.Equal(version, Library.Version);
-        var project = File.ReadAllText(Path.Combine(Tree.Repository(), "bindings-c/csharp/Standfast.csproj"));
+        var project = File.ReadAllText(Path.Combine(Lab.Repository(), "bindings-c/csharp/Standfast.csproj"));
         Check.True(project.Contains("<Version>" + version + "</Version>"), "the project file has another version");
     }
 
     public static void SourcesAreWithinWhatEveryCompilerReads()
     {
-        foreach (var file in Directory.GetFiles(Path.Combine(Tree.Repository(), "bindings-c/csharp/Standfast"), "*.cs"))
+        foreach (var file in Directory.GetFiles(Path.Combine(Lab.Repository(), "bindings-c/csharp/Standfast"), "*.cs"))
         {
             Check.True(!File.ReadAllText(file).Contains("#nullable"), file + " uses #nullable, which mcs does not read");
         }

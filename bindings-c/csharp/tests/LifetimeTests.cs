@@ -9,7 +9,6 @@ using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Threading;
 using Standfast;
-using Standfast.Testing;
 
 internal static class LifetimeTests
 {
@@ -50,19 +49,6 @@ internal static class LifetimeTests
             Volatile.Write(ref stop, true);
             collector.Join();
         }
-        NothingIsLeft();
-    }
-
-    public static void DrainFinishesWhatWasAccepted(Lab lab)
-    {
-        var client = Client.Connect(lab.Url);
-        var accepted = Enumerable.Range(0, 100).Select(n => client.ExecuteAsync("ECHO", n)).ToList();
-        client.Drain(Check.Patience);
-        for (var n = 0; n < accepted.Count; n++)
-        {
-            Check.Equal(n.ToString(), accepted[n].Result.AsString());
-        }
-        Check.Fails<StandfastException>(104, () => client.Execute("PING"));
         NothingIsLeft();
     }
 

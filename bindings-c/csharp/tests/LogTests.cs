@@ -5,7 +5,6 @@ using System.Collections.Generic;
 using System.Linq;
 using System.Threading;
 using Standfast;
-using Standfast.Testing;
 
 internal static class LogTests
 {
@@ -62,12 +61,12 @@ internal static class LogTests
 
     public static void PlannedFailoverIsReported()
     {
-        using (var lab = Lab.Start())
+        using (var lab = Lab.Start(""))
         using (var logs = Logs.Open())
         using (var client = Client.Connect(lab.Url))
         {
             var old = client.Status().Master;
-            lab.PlannedFailover();
+            lab.Do("planned_failover");
             var report = Report(client);
             Check.Equal("switch_report", report.Kind);
             Check.Equal(old, report.OldMaster);

@@ -6,7 +6,6 @@ using System.Globalization;
 using System.Linq;
 using System.Reflection;
 using Standfast;
-using Standfast.Testing;
 
 internal static class MethodTests
 {

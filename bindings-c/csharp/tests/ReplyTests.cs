@@ -8,7 +8,6 @@ using System.IO;
 using System.Linq;
 using System.Text;
 using Standfast;
-using Standfast.Testing;
 
 internal static class ReplyTests
 {
@@ -18,9 +17,9 @@ internal static class ReplyTests
 
     public static void EveryReplyBecomesItsValue()
     {
-        var start = new ProcessStartInfo(Path.Combine(Path.GetDirectoryName(Tree.Program()), "standfast-replies"))
+        var start = new ProcessStartInfo(Path.Combine(Path.GetDirectoryName(Lab.Program()), "standfast-replies"))
         {
-            Arguments = Path.Combine(Tree.Repository(), Vectors),
+            Arguments = Path.Combine(Lab.Repository(), Vectors),
             UseShellExecute = false,
             RedirectStandardInput = true,
             RedirectStandardOutput = true,

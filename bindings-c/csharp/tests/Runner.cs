@@ -8,7 +8,6 @@ using System.Diagnostics;
 using System.Linq;
 using System.Reflection;
 using System.Threading;
-using Standfast.Testing;
 
 internal static class Runner
 {
@@ -24,7 +23,6 @@ internal static class Runner
         {
             return VectorTests.Parse(names[1]);
         }
-        Tree.Program();
         var tests = typeof(Runner).Assembly.GetTypes()
             .Where(type => type.Name.EndsWith("Tests", StringComparison.Ordinal))
             .OrderBy(type => type.Name)
@@ -32,7 +30,7 @@ internal static class Runner
             .Where(test => names.Length == 0 || names.Any(name => test.Name.Contains(name)))
             .ToList();
         int passed = 0, failed = 0;
-        using (var shared = new Lazily<Lab>(() => Lab.Start()))
+        using (var shared = new Lazily<Lab>(() => Lab.Start("")))
         {
             foreach (var test in tests)
             {

@@ -30,14 +30,9 @@ from ._errors import (
     UsageError,
 )
 from ._items import Dropped, Gap, LogRecord, Message
-from ._lock import Fence, Lock, LockChange
 from ._logs import LogForwarder, Logs, finish, log_to, logs
-from ._node import NodeClient
 from ._options import Options
-from ._scan import NodeChanged, Scan
-from ._script import Script
 from ._subscription import Events, Subscription
-from ._unit import Now, Pipeline, Queued
 
 if TYPE_CHECKING:
     from . import aio
@@ -53,11 +48,8 @@ __all__ = [
     "Dropped",
     "ErrorCode",
     "Events",
-    "Fence",
     "Gap",
     "InternalError",
-    "Lock",
-    "LockChange",
     "LogForwarder",
     "LogRecord",
     "Logs",
@@ -66,14 +58,7 @@ __all__ = [
     "NetworkConnectionError",
     "NetworkError",
     "NetworkTimeoutError",
-    "NodeChanged",
-    "NodeClient",
-    "Now",
     "Options",
-    "Pipeline",
-    "Queued",
-    "Scan",
-    "Script",
     "ServerError",
     "StandfastError",
     "Subscription",

@@ -103,16 +103,7 @@ def chosen(what: str, value: Any, words: tuple[str, ...]) -> str:
     raise ValueError(f"{what} is one of {', '.join(words)}")
 
 
-def subscription_options(items: int | None, bytes_: int | None, **others: Any) -> dict[str, Any]:
+def subscription_options(items: int | None, bytes_: int | None, overflow: str | None) -> dict[str, Any]:
     """The options of a subscription that were given, under the names that the core knows them by."""
-    options = {"subscription_items": items, "subscription_bytes": bytes_, **others}
+    options = {"subscription_items": items, "subscription_bytes": bytes_, "overflow": overflow}
     return {name: value for name, value in options.items() if value is not None}
-
-
-def scan_options(
-    match: Name | None, count: int | None, type_: str | None, master: bool, restart: bool
-) -> dict[str, Any]:
-    """The options of a scan that were given."""
-    options: dict[str, Any] = {"match": match, "count": count, "type": type_}
-    given = {name: value for name, value in options.items() if value is not None}
-    return given | {name: True for name, on in (("master", master), ("restart", restart)) if on}

@@ -97,8 +97,6 @@ class StandfastError(Exception):
     """For errors that the server gave: its code word, such as ``WRONGTYPE``."""
     server_text: str | None
     """For errors that the server gave: its text."""
-    outcomes: list[Any] | None = None
-    """For an error of one command of a pipeline or a transaction: what became of all of them, in their order."""
 
     def __init__(
         self,
@@ -213,13 +211,3 @@ def from_native(
         server=server,
         text=text,
     )
-
-
-def outcomes_of(outcomes: list[Any], raise_on_error: bool) -> list[Any]:
-    """The outcomes of several commands, if all are replies; otherwise the first error is raised, and knows them all."""
-    if raise_on_error:
-        for outcome in outcomes:
-            if isinstance(outcome, StandfastError):
-                outcome.outcomes = outcomes
-                raise outcome
-    return outcomes

@@ -7,7 +7,7 @@ by field in the order written here, except log records.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 TextT = TypeVar("TextT", bytes, str)
 """What contents are: ``bytes``, or ``str`` for a client with ``decode=True``."""
@@ -57,30 +57,6 @@ class Message(Generic[TextT]):
     """The generation of the master it came from."""
     received_at: float
     """When it was received."""
-
-
-class _Made(Generic[TextT]):
-    """A message in the making: of the same layout, and not frozen yet. A frozen class takes four times as long to fill."""
-
-    __slots__ = ("channel", "pattern", "payload", "gap_before", "generation", "received_at")
-
-    def __init__(self, channel: Any, pattern: Any, payload: Any, gap_before: Any, generation: Any, received_at: Any):
-        self.channel = channel
-        self.pattern = pattern
-        self.payload = payload
-        self.gap_before = gap_before
-        self.generation = generation
-        self.received_at = received_at
-
-
-def make_message(
-    channel: str, pattern: str | None, payload: Any, gap_before: Gap | None, generation: int, received_at: float
-) -> Message[Any]:
-    """A message, for the extension module."""
-    made: Any = _Made(channel, pattern, payload, gap_before, generation, received_at)
-    made.__class__ = Message
-    message: Message[Any] = made
-    return message
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,18 +27,14 @@ class Options(TypedDict, total=False):
     """``same``: the sentinels take the user and password of the data nodes."""
     db: int | None
     """The database number. Default: 0."""
-    password_file: str | None
-    """A file with the password on the data nodes, read again for every connection."""
-    sentinel_password_file: str | None
-    """A file with the password on the sentinels, read again for every connection."""
     connect: Literal["wait", "background"] | None
     """Whether connect waits for the first master. Default: wait."""
     connect_deadline: Seconds | None
     """How long connect waits for the first master. Default: 10s."""
     connect_timeout: Seconds | None
-    """Time for one connection to a data node: TCP, TLS, handshake and role. Default: 2s."""
+    """Time for one connection to a data node: TCP, handshake and role. Default: 2s."""
     sentinel_timeout: Seconds | None
-    """Time for connecting to a sentinel (TCP, TLS, handshake), and for each question to it. Default: 300ms."""
+    """Time for connecting to a sentinel, and for each question to it. Default: 300ms."""
     hedge_delay: Seconds | None
     """How long the first sentinel's answer waits for those of the others, unless a majority has answered. Default: 100ms."""
     minority: Literal["accept", "refuse"] | None
@@ -65,12 +61,6 @@ class Options(TypedDict, total=False):
     """Bytes that a subscription's queue holds. Default: 16777216."""
     overflow: Literal["drop_oldest", "drop_newest", "close"] | None
     """What a full subscription queue does. Default: drop_oldest."""
-    max_silence: Seconds | None
-    """A subscription without a message for so long has its link checked, and made anew if it does not prove that it lives; ``off`` for never. Default: off."""
-    pulse_interval: Seconds | None
-    """How often a message of our own proves that the subscription works from publishing to receiving; ``off`` for never. Default: off."""
-    redundancy: int | None
-    """How many nodes a subscription listens to: 2 for a replica, too. Default: 1."""
     eager_switch: bool | None
     """Switch when the selected replica says that it is the master, before the sentinels confirm. Default: on."""
     fence: bool | None
@@ -99,49 +89,27 @@ class Options(TypedDict, total=False):
     """The largest reply that is accepted. Default: 536870912."""
     max_reply_depth: int | None
     """The deepest nesting of a reply that is accepted. Default: 128."""
-    durability: str | None
-    """How many replicas must have a write before it counts as done, and how long they may take: ``replicas(2)``, ``replicas(2,500ms)``. Default: none."""
-    tls: Literal["none", "data", "sentinel", "both"] | None
-    """Which hops are encrypted; rediss:// and rediss+sentinel:// encrypt all. Default: none."""
-    tls_ca: str | None
-    """Who may certify data nodes: ``system``, a file of certificates (PEM), or their text. Default: system."""
-    tls_cert: str | None
-    """The client's certificate for data nodes: a file (PEM), or its text."""
-    tls_key: str | None
-    """The key of ``tls_cert``: a file (PEM), or its text."""
-    tls_server_name: str | None
-    """The name in the certificates of data nodes: the host that is connected to, a fixed name, or rules host:port=name,... Default: announced."""
-    tls_verify: Literal["full", "insecure"] | None
-    """Whether data nodes have to prove who they are; ``insecure`` is for tests. Default: full."""
-    sentinel_tls: Literal["own", "same"] | None
-    """``same``: the sentinels take the TLS settings of the data nodes. Default: own."""
-    sentinel_tls_ca: str | None
-    """Who may certify sentinels: ``system``, a file of certificates (PEM), or their text. Default: system."""
-    sentinel_tls_cert: str | None
-    """The client's certificate for sentinels: a file (PEM), or its text."""
-    sentinel_tls_key: str | None
-    """The key of ``sentinel_tls_cert``: a file (PEM), or its text."""
-    sentinel_tls_server_name: str | None
-    """The name in the certificates of sentinels: the host that is connected to, a fixed name, or rules host:port=name,... Default: announced."""
-    sentinel_tls_verify: Literal["full", "insecure"] | None
-    """Whether sentinels have to prove who they are; ``insecure`` is for tests. Default: full."""
-    address_map: str | None
-    """What is connected to instead of the addresses that sentinels announce: rules from=to,... of host:port or host. Default: none."""
-    ip_preference: Literal["system", "ipv4", "ipv6"] | None
-    """Which addresses of a host name are tried first; all of them are. Default: system."""
-    write_probe_interval: Seconds | None
-    """How often a write is tried to see whether writing works; ``off`` for never. Default: off."""
-    write_probe_key: str | None
-    """The hash that the write probe sets a field of; without one, a key with the names of host and client."""
-    write_probe_timeout: Seconds | None
-    """How long a write probe may take; ``off`` for as long as a heartbeat. Default: off."""
-    read_from: Literal["master", "replica", "prefer_replica", "any"] | None
-    """Which nodes commands that only read may go to. Default: master."""
-    replica_max_lag: Seconds | None
-    """How long ago a replica that is read from may have heard its master, in whole seconds; ``off`` for any time. Default: off."""
     client_name: str | None
     """The name that servers show in CLIENT LIST. Default: standfast:<lang>:<version>."""
+    tls: Literal["none", "data", "sentinel", "both"] | None
+    """Which hops are encrypted. Default: none. Reserved: this version takes the default only."""
     client_info: str | None
     """The library's name and version that servers show in CLIENT LIST. Reserved: this version takes the default only."""
     retry_backoff_first: Seconds | None
     """Back-off before the first retry. Default: 0s. Reserved: this version takes the default only."""
+    read_from: Literal["master", "replica", "any"] | None
+    """Which nodes reads may go to. Default: master. Reserved: this version takes the default only."""
+    durability: str | None
+    """How many replicas must have a write before it counts as done. Default: none. Reserved: this version takes the default only."""
+    write_probe_interval: Seconds | None
+    """How often a write is tried to see whether writing works. Default: off. Reserved: this version takes the default only."""
+    write_probe_key: str | None
+    """The key that the write probe sets. Reserved: this version takes the default only."""
+    write_probe_timeout: Seconds | None
+    """How long a write probe may take. Default: off. Reserved: this version takes the default only."""
+    max_silence: Seconds | None
+    """A subscription that is silent for so long is made anew. Default: off. Reserved: this version takes the default only."""
+    pulse_interval: Seconds | None
+    """How often a message of our own proves that a subscription works. Default: off. Reserved: this version takes the default only."""
+    redundancy: int | None
+    """How many nodes a subscription listens to. Default: 1. Reserved: this version takes the default only."""

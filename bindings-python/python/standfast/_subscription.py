@@ -60,8 +60,7 @@ class Subscription(Generic[TextT]):
                 yield item
 
     def __iter__(self) -> Iterator[Message[TextT]]:
-        # No code of Python's own for each message.
-        return iter(self._native.next_message, None)
+        return (item for item in self.items() if isinstance(item, Message))
 
     def close(self) -> None:
         """Unsubscribe. Whoever waits for an item wakes up; what was received before can still be read."""

@@ -11,8 +11,6 @@ use super::table::COMMANDS;
 pub(crate) struct Facts {
     /// It may be sent again whatever became of it.
     pub(crate) reads_only: bool,
-    /// It may change data. Nothing is known of a command that is not in the table, so it may.
-    pub(crate) may_write: bool,
     /// It makes its link wait.
     pub(crate) blocks: Blocks,
     /// It would change the state of a link that others use, too.
@@ -29,17 +27,6 @@ pub(crate) enum Blocks {
     Forever,
 }
 
-impl Blocks {
-    /// How long two commands make their link wait together.
-    pub(super) fn and(self, other: Blocks) -> Blocks {
-        match (self, other) {
-            (Blocks::Forever, _) | (_, Blocks::Forever) => Blocks::Forever,
-            (Blocks::For(one), Blocks::For(two)) => one.checked_add(two).map_or(Blocks::Forever, Blocks::For),
-            (Blocks::No, time) | (time, Blocks::No) => time,
-        }
-    }
-}
-
 /// One line of the table.
 pub(super) struct Entry {
     name: &'static str,
@@ -54,8 +41,6 @@ pub(super) const READS: u8 = 1;
 pub(super) const STATEFUL: u8 = 2;
 /// It has subcommands.
 pub(super) const PARENT: u8 = 4;
-/// It changes data, or runs what may.
-pub(super) const WRITES: u8 = 8;
 
 /// Where a command says how long it makes its link wait.
 #[derive(Clone, Copy)]
@@ -96,7 +81,6 @@ pub(crate) fn of(args: &[&[u8]]) -> Facts {
     let has = |mark| entry.is_some_and(|entry| entry.marks & mark != 0);
     Facts {
         reads_only: has(READS),
-        may_write: entry.is_none_or(|entry| entry.marks & WRITES != 0),
         blocks: entry.map_or(Blocks::No, |entry| blocks(entry.wait, args)),
         changes_link: has(STATEFUL),
         shape: entry.map_or(Shape::Same, |entry| shape(entry.shapes, args)),

@@ -2,7 +2,7 @@
 
 use redis::Value;
 
-use super::{Replies, Request, outcome_unit};
+use super::Request;
 use crate::error::{Error, ErrorKind, Phase, Result, is_refusal};
 
 /// How an attempt to execute a request on one link ended.
@@ -10,40 +10,17 @@ use crate::error::{Error, ErrorKind, Phase, Result, is_refusal};
 pub(crate) enum End {
     /// All replies came. `stale`: they were read after another master had been published.
     Replied { values: Vec<Value>, stale: bool },
-    /// The link was lost or shut down.
-    Lost { partial: Partial, stale: bool, error: Error },
-}
-
-/// How far a request came before its link or its time ended.
-#[derive(Debug, Default, PartialEq)]
-pub(crate) struct Partial {
-    /// The replies that came.
-    pub(crate) values: Vec<Value>,
-    /// So many bytes of it were handed to the kernel.
-    pub(crate) handed: usize,
-}
-
-impl Partial {
-    /// All that is known is whether it was sent.
-    pub(crate) fn sent(sent: bool) -> Partial {
-        Partial { values: Vec::new(), handed: if sent { usize::MAX } else { 0 } }
-    }
-
-    /// Whether a byte was handed to the kernel.
-    pub(crate) fn was_sent(&self) -> bool {
-        self.handed > 0
-    }
+    /// The link was lost or shut down. `sent`: a byte of the request was handed to the kernel.
+    Lost { sent: bool, error: Error },
 }
 
 /// What is to be done with the request now.
 #[derive(Debug)]
 pub(crate) enum Verdict {
     /// The caller gets this.
-    Settle(Result<Replies>),
-    /// It was certainly not executed, or twice is as good as once: try again inside the deadline.
+    Settle(Result<Vec<Value>>),
+    /// It was certainly not executed, or it only reads: try again inside the deadline.
     Again(Again),
-    /// It was certainly not executed: send this one in its place, at once, on the same link.
-    Instead(Request),
 }
 
 /// Why a request is tried again.
@@ -57,33 +34,24 @@ pub(crate) enum Again {
 
 /// Decide what became of a request.
 pub(crate) fn judge(request: &Request, end: End) -> Verdict {
-    if let Some(unit) = request.unit() {
-        return outcome_unit::judge(request, unit, end);
-    }
     match end {
         End::Replied { values, stale } => {
-            if let Some(Value::ServerError(error)) = values.first()
-                && is_refusal(error.code())
-            {
-                let text = error.details().unwrap_or_default().to_owned();
-                return Verdict::Again(Again::Refused { code: error.code().to_owned(), text });
+            if let Some((code, text)) = refusal(&values) {
+                return Verdict::Again(Again::Refused { code, text });
             }
-            if let Some(instead) = values.first().and_then(|value| request.instead(value)) {
-                return Verdict::Instead(instead);
-            }
-            if !stale || request.reads_only() {
-                Verdict::Settle(Ok(values.into()))
-            } else if request.is_idempotent() {
-                Verdict::Again(Again::LinkLost)
-            } else {
-                Verdict::Settle(Err(Error::maybe_executed(
+            if stale && !request.reads_only() {
+                return Verdict::Settle(Err(Error::maybe_executed(
                     Phase::Reply,
                     "its reply came after the master had been replaced",
-                )))
+                )));
             }
+            Verdict::Settle(Ok(values))
         }
-        End::Lost { partial, .. } if !partial.was_sent() || request.is_repeatable() => Verdict::Again(Again::LinkLost),
-        End::Lost { error, .. } => Verdict::Settle(Err(Error::maybe_executed(
+        End::Lost { sent: false, .. } => Verdict::Again(Again::LinkLost),
+        End::Lost { sent: true, .. } if request.reads_only() && !request.is_blocking() => {
+            Verdict::Again(Again::LinkLost)
+        }
+        End::Lost { sent: true, error } => Verdict::Settle(Err(Error::maybe_executed(
             Phase::Reply,
             format_args!("the link was lost: {}", error.message()),
         ))),
@@ -91,37 +59,12 @@ pub(crate) fn judge(request: &Request, end: End) -> Verdict {
 }
 
 /// The caller's time is over.
-pub(crate) fn expired(
-    request: &Request,
-    partial: Partial,
-    phase: Phase,
-    after: std::time::Duration,
-    detail: &str,
-) -> Result<Replies> {
-    match request.unit() {
-        Some(unit) if outcome_unit::is_told_apart(unit, &partial) => {
-            Ok(outcome_unit::expired(unit, partial, || Error::timeout(phase, after, detail), || unknown(phase, after)))
-        }
-        _ => Err(expired_whole(request, &partial, phase, after, detail)),
+pub(crate) fn expired(request: &Request, sent: bool, phase: Phase, after: std::time::Duration, detail: &str) -> Error {
+    if sent && !request.reads_only() {
+        Error::maybe_executed(phase, format_args!("no reply within {} ms", after.as_millis()))
+    } else {
+        Error::timeout(phase, after, detail)
     }
-}
-
-/// The caller's time is over: one word for all of it.
-pub(crate) fn expired_whole(
-    request: &Request,
-    partial: &Partial,
-    phase: Phase,
-    after: std::time::Duration,
-    detail: &str,
-) -> Error {
-    match partial.was_sent() && !request.reads_only() {
-        true => unknown(phase, after),
-        false => Error::timeout(phase, after, detail),
-    }
-}
-
-fn unknown(phase: Phase, after: std::time::Duration) -> Error {
-    Error::maybe_executed(phase, format_args!("no reply within {} ms", after.as_millis()))
 }
 
 /// The caller gave up.
@@ -133,29 +76,48 @@ pub(crate) fn cancelled(request: &Request, sent: bool) -> Error {
     }
 }
 
-impl Verdict {
-    /// Whether the node itself is in doubt as a master.
-    pub(crate) fn doubts_master(&self) -> bool {
-        match self {
-            Verdict::Again(Again::Refused { code, .. }) => doubts_master(code),
-            Verdict::Again(Again::LinkLost) | Verdict::Instead(_) => false,
-            Verdict::Settle(result) => outcome_unit::doubts(result),
-        }
+/// The single value of a command, or its error.
+pub(crate) fn single(mut values: Vec<Value>) -> Result<Value> {
+    match values.pop() {
+        Some(Value::ServerError(error)) => Err(Error::from_reply(&error)),
+        Some(value) => Ok(value),
+        None => Err(Error::new(ErrorKind::Internal, "a reply is missing")),
     }
 }
 
-/// Whether this refusal says that the node is no master.
-pub(super) fn doubts_master(code: &str) -> bool {
-    matches!(code, "READONLY" | "MASTERDOWN" | "REDIRECT")
+/// Every reply proves that nothing was executed. One that does not makes the whole request final, so that nothing is ever
+/// executed twice.
+fn refusal(values: &[Value]) -> Option<(String, String)> {
+    let mut first = None;
+    for value in values {
+        let Value::ServerError(error) = value else { return None };
+        let aborted_by_refusals = error.code() == "EXECABORT" && first.is_some();
+        if !is_refusal(error.code()) && !aborted_by_refusals {
+            return None;
+        }
+        first.get_or_insert_with(|| (error.code().to_owned(), error.details().unwrap_or_default().to_owned()));
+    }
+    first
 }
 
 impl Again {
+    /// Whether the node itself is in doubt as a master.
+    pub(crate) fn doubts_master(&self) -> bool {
+        matches!(self, Again::Refused { code, .. } if matches!(code.as_str(), "READONLY" | "MASTERDOWN" | "REDIRECT"))
+    }
+
     /// The error when the deadline comes before anything else.
     pub(crate) fn at_deadline(&self) -> Option<Error> {
         match self {
             Again::LinkLost => None,
             Again::Refused { code, text } => Some(Error::server(ErrorKind::Unavailable, code, text)),
         }
+    }
+}
+
+impl Request {
+    fn is_blocking(&self) -> bool {
+        self.blocks() != super::facts::Blocks::No
     }
 }
 
@@ -176,13 +138,13 @@ mod tests {
     }
 
     fn lost(sent: bool) -> End {
-        End::Lost { partial: Partial::sent(sent), stale: false, error: Error::new(ErrorKind::Disconnected, "reset") }
+        End::Lost { sent, error: Error::new(ErrorKind::Disconnected, "reset") }
     }
 
     fn kind(verdict: Verdict) -> Option<ErrorKind> {
         match verdict {
             Verdict::Settle(result) => result.err().map(|error| error.kind()),
-            Verdict::Again(_) | Verdict::Instead(_) => None,
+            Verdict::Again(_) => None,
         }
     }
 
@@ -212,26 +174,12 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_script_is_sent_as_a_whole_once() {
-        let script = "x".repeat(100);
-        let by_digest = Request::new(["EVAL", &script, "0"]).unwrap();
-        let unknown = || replied(vec![error("NOSCRIPT No matching script. Please use EVAL.")], true);
-        let Verdict::Instead(whole) = judge(&by_digest, unknown()) else { panic!() };
-        assert!(whole.bytes().len() > 100 && whole.name() == "EVAL" && by_digest.bytes().len() < 100);
-        assert!(matches!(
-            judge(&whole, replied(vec![error("NOSCRIPT No matching script.")], false)),
-            Verdict::Settle(_)
-        ));
-        assert_eq!(kind(judge(&by_digest, lost(true))), Some(ErrorKind::MaybeExecuted));
-    }
-
-    #[test]
-    fn what_is_idempotent_by_call_is_sent_again() {
-        let idempotent = || request("SET k v").idempotent();
-        assert!(matches!(judge(&idempotent(), lost(true)), Verdict::Again(Again::LinkLost)));
-        assert!(matches!(judge(&idempotent(), replied(vec![Value::Okay], true)), Verdict::Again(Again::LinkLost)));
-        let late = expired(&idempotent(), Partial::sent(true), Phase::Reply, std::time::Duration::from_secs(1), "x");
-        assert_eq!(late.unwrap_err().kind(), ErrorKind::MaybeExecuted, "it may still have been executed");
+    fn a_unit_is_tried_again_only_if_nothing_of_it_was_executed() {
+        let unit = Request::unit(Vec::new(), 2);
+        let refused = || error("READONLY x");
+        assert!(matches!(judge(&unit, replied(vec![refused(), refused()], false)), Verdict::Again(_)));
+        assert!(matches!(judge(&unit, replied(vec![refused(), error("EXECABORT x")], false)), Verdict::Again(_)));
+        assert!(matches!(judge(&unit, replied(vec![Value::Int(1), refused()], false)), Verdict::Settle(Ok(_))));
     }
 
     #[test]
@@ -243,11 +191,8 @@ mod tests {
     #[test]
     fn a_deadline_before_sending_is_a_timeout_and_after_it_a_maybe() {
         let after = std::time::Duration::from_millis(5);
-        let kind = |line: &str, sent| {
-            expired(&request(line), Partial::sent(sent), Phase::Reply, after, "x").unwrap_err().kind()
-        };
-        assert_eq!(kind("SET k v", false), ErrorKind::Timeout);
-        assert_eq!(kind("SET k v", true), ErrorKind::MaybeExecuted);
-        assert_eq!(kind("GET k", true), ErrorKind::Timeout);
+        assert_eq!(expired(&request("SET k v"), false, Phase::Fenced, after, "x").kind(), ErrorKind::Timeout);
+        assert_eq!(expired(&request("SET k v"), true, Phase::Reply, after, "x").kind(), ErrorKind::MaybeExecuted);
+        assert_eq!(expired(&request("GET k"), true, Phase::Reply, after, "x").kind(), ErrorKind::Timeout);
     }
 }

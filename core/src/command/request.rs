@@ -3,31 +3,18 @@
 use std::fmt;
 use std::sync::Arc;
 
-use redis::Value;
-
 use super::facts::{self, Blocks, Facts};
-use super::name::Name;
-use super::script::{self, Script};
-use super::shape::{self, Shape};
-use super::unit::{self, Kind, Unit};
-use super::words::{header, with_slices};
-use super::{Answer, Replies};
-use crate::config::ReadFrom;
+use super::shape::Shape;
+use super::words::header;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A command with its arguments, or several as one unit, encoded and ready to be sent. Cloning is cheap.
 #[derive(Clone)]
 pub struct Request {
     bytes: Arc<[u8]>,
+    replies: usize,
     facts: Facts,
-    name: Name,
-    idempotent: bool,
-    /// Where it may be executed, if that is not the client's to say.
-    route: Option<ReadFrom>,
-    /// It is encoded with the digest of a script.
-    script: Option<Script>,
-    /// More than one command.
-    unit: Option<Arc<Unit>>,
+    name: Arc<str>,
 }
 
 impl Request {
@@ -37,10 +24,11 @@ impl Request {
     /// [`ErrorKind::InvalidArgument`] when there is not even a name.
     pub fn new<A: AsRef<[u8]>>(args: impl IntoIterator<Item = A>) -> Result<Request> {
         let args: Vec<A> = args.into_iter().collect();
-        if args.first().is_none_or(|name| name.as_ref().is_empty()) {
+        let args: Vec<&[u8]> = args.iter().map(AsRef::as_ref).collect();
+        if args.first().is_none_or(|name| name.is_empty()) {
             return Err(Error::new(ErrorKind::InvalidArgument, "a command needs a name"));
         }
-        Ok(with_slices(args.len(), args.iter().map(AsRef::as_ref), Request::of))
+        Ok(Request::of(&args))
     }
 
     fn of(args: &[&[u8]]) -> Request {
@@ -49,74 +37,24 @@ impl Request {
 
     /// A command that is encoded already.
     pub(super) fn encoded(bytes: &[u8], args: &[&[u8]]) -> Request {
-        let (bytes, script) = match script::by_digest(args) {
-            Some((bytes, script)) => (bytes.into(), Some(script)),
-            None => (bytes.into(), None),
-        };
-        Request {
-            bytes,
-            script,
-            facts: facts::of(args),
-            name: args.first().map(|name| Name::of(name)).unwrap_or_default(),
-            idempotent: false,
-            route: None,
-            unit: None,
-        }
-    }
-
-    /// Several commands in one write, answered together, each with an outcome of its own. Nothing else holds them together:
-    /// other clients' commands may be executed between them, and one may fail without the others.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidArgument`]: there is no command, one of them is a unit itself, or one would change the state of
-    /// the link (`SUBSCRIBE`, `MULTI`, `SELECT`, ...).
-    pub fn pipeline(commands: impl IntoIterator<Item = Request>) -> Result<Request> {
-        unit::join(Kind::Pipeline, commands)
-    }
-
-    /// Several commands between `MULTI` and `EXEC`: all of them or none, one after the other, on one link to one master.
-    ///
-    /// # Errors
-    /// As [`Request::pipeline`].
-    pub fn transaction(commands: impl IntoIterator<Item = Request>) -> Result<Request> {
-        unit::join(Kind::Transaction, commands)
-    }
-
-    /// Twice is as good as once: when it is unknown whether it was executed, it is sent again, inside its deadline, instead of
-    /// ending with [`ErrorKind::MaybeExecuted`]. Of a unit, this goes for every command in it.
-    #[must_use]
-    pub fn idempotent(mut self) -> Request {
-        self.idempotent = true;
-        self
-    }
-
-    /// Where it may be executed if it only reads: goes before the client's `read_from`. What writes goes to the master, whatever
-    /// is said here.
-    #[must_use]
-    pub fn reading_from(mut self, route: ReadFrom) -> Request {
-        self.route = Some(route);
-        self
-    }
-
-    pub(crate) fn wanted_route(&self) -> Option<ReadFrom> {
-        self.route
-    }
-
-    pub(super) fn of_unit(bytes: Vec<u8>, facts: Facts, unit: Unit) -> Request {
+        let name = args.first().map(|name| String::from_utf8_lossy(name).to_ascii_uppercase()).unwrap_or_default();
         Request {
             bytes: bytes.into(),
-            facts,
-            name: Name::of(unit.kind.name().as_bytes()),
-            idempotent: false,
-            route: None,
-            script: None,
-            unit: Some(Arc::new(unit)),
+            replies: 1,
+            facts: facts::of(args),
+            name: name.chars().take(32).collect::<String>().into(),
         }
+    }
+
+    /// Several encoded commands as one unit: written together, on one link, answered together.
+    pub(crate) fn unit(bytes: Vec<u8>, replies: usize) -> Request {
+        let facts = Facts { reads_only: false, blocks: Blocks::No, changes_link: false, shape: Shape::Same };
+        Request { bytes: bytes.into(), replies, facts, name: "pipeline".into() }
     }
 
     /// Refuse what cannot be sent on a link that others use, too.
     pub(crate) fn check(&self) -> Result<()> {
-        if self.name().is_empty() {
+        if self.name.is_empty() {
             return Err(Error::new(ErrorKind::InvalidArgument, "a command needs a name"));
         }
         if self.facts.changes_link {
@@ -132,69 +70,12 @@ impl Request {
         &self.bytes
     }
 
-    /// How many replies answer it.
     pub(crate) fn replies(&self) -> usize {
-        self.unit.as_ref().map_or(1, |unit| unit.replies())
-    }
-
-    pub(crate) fn unit(&self) -> Option<&Unit> {
-        self.unit.as_deref()
-    }
-
-    /// The same command with its script as a whole, if it was encoded with a digest.
-    pub(crate) fn whole(&self) -> Option<Request> {
-        let script = self.script.as_ref()?;
-        Some(Request { bytes: script.whole(&self.bytes).into(), script: None, ..self.clone() })
-    }
-
-    /// What is to be sent instead of it after this reply.
-    pub(super) fn instead(&self, reply: &Value) -> Option<Request> {
-        if script::is_unknown(reply) { self.whole() } else { None }
-    }
-
-    /// What its caller is answered.
-    pub(crate) fn answer(&self, replies: Replies) -> Result<Answer> {
-        match self.unit {
-            None => replies.single().map(Answer::One),
-            Some(_) => Ok(Answer::Each(replies.each())),
-        }
-    }
-
-    /// Refuse several commands where one is expected.
-    pub(crate) fn check_single(&self) -> Result<()> {
-        match self.unit {
-            None => Ok(()),
-            Some(_) => {
-                Err(Error::new(ErrorKind::InvalidArgument, "several commands are executed as a unit, not as one"))
-            }
-        }
-    }
-
-    /// What its replies look like.
-    pub(crate) fn form(&self) -> Form {
-        match &self.unit {
-            None => Form::One(self.facts.shape),
-            Some(unit) => Form::Each(Arc::clone(unit)),
-        }
-    }
-
-    /// It may be sent again whatever became of it.
-    pub(crate) fn is_repeatable(&self) -> bool {
-        self.idempotent || self.facts.reads_only && self.facts.blocks == Blocks::No
-    }
-
-    /// The caller said that twice is as good as once.
-    pub(crate) fn is_idempotent(&self) -> bool {
-        self.idempotent
+        self.replies
     }
 
     pub(crate) fn reads_only(&self) -> bool {
         self.facts.reads_only
-    }
-
-    /// Whether it may change data.
-    pub(crate) fn may_write(&self) -> bool {
-        self.facts.may_write
     }
 
     pub(crate) fn blocks(&self) -> Blocks {
@@ -206,28 +87,7 @@ impl Request {
     }
 
     pub(crate) fn name(&self) -> &str {
-        self.name.as_str()
-    }
-
-    pub(super) fn name_of(&self) -> Name {
-        self.name
-    }
-}
-
-/// What the replies to a request look like in RESP3.
-#[derive(Clone, Debug)]
-pub(crate) enum Form {
-    One(Shape),
-    Each(Arc<Unit>),
-}
-
-impl Form {
-    /// Give the reply of RESP2 at this place the form that it has in RESP3.
-    pub(crate) fn natural(&self, at: usize, value: Value) -> Value {
-        match self {
-            Form::One(shape) => shape::apply(*shape, value),
-            Form::Each(unit) => unit.natural(at, value),
-        }
+        &self.name
     }
 }
 

@@ -11,11 +11,8 @@ const FEW: usize = 16;
 pub struct Words {
     bytes: Vec<u8>,
     count: usize,
-    pushed: usize,
-    /// Where each of the first few words is.
-    few: [(usize, usize); FEW],
-    /// Where the others are.
-    more: Vec<(usize, usize)>,
+    /// Where each word is.
+    places: Vec<(usize, usize)>,
 }
 
 impl Words {
@@ -24,7 +21,7 @@ impl Words {
     pub fn new(count: usize, size: usize) -> Words {
         let mut bytes = Vec::with_capacity(16 + count * 8 + size);
         header(&mut bytes, b'*', count);
-        Words { bytes, count, pushed: 0, few: [(0, 0); FEW], more: Vec::with_capacity(count.saturating_sub(FEW)) }
+        Words { bytes, count, places: Vec::with_capacity(count) }
     }
 
     /// The next word.
@@ -32,12 +29,7 @@ impl Words {
         header(&mut self.bytes, b'$', word.len());
         let start = self.bytes.len();
         self.bytes.extend_from_slice(word);
-        let place = (start, self.bytes.len());
-        match self.few.get_mut(self.pushed) {
-            Some(few) => *few = place,
-            None => self.more.push(place),
-        }
-        self.pushed += 1;
+        self.places.push((start, self.bytes.len()));
         self.bytes.extend_from_slice(b"\r\n");
     }
 
@@ -46,32 +38,23 @@ impl Words {
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] when there is not even a name, or another number of words than was said.
     pub fn into_request(self) -> Result<Request> {
-        let Words { bytes, count, pushed, few, more } = self;
-        if pushed != count {
+        let Words { bytes, count, places } = self;
+        if places.len() != count {
             return Err(Error::new(ErrorKind::InvalidArgument, "the command has another number of words than it said"));
         }
-        if count == 0 || few[0].0 == few[0].1 {
+        if places.first().is_none_or(|(start, end)| start == end) {
             return Err(Error::new(ErrorKind::InvalidArgument, "a command needs a name"));
         }
-        let places = few.iter().take(count).chain(&more);
-        Ok(with_slices(count, places.map(|(start, end)| &bytes[*start..*end]), |words| Request::encoded(&bytes, words)))
+        if count <= FEW {
+            let mut words: [&[u8]; FEW] = [&[]; FEW];
+            for (word, (start, end)) in words.iter_mut().zip(&places) {
+                *word = &bytes[*start..*end];
+            }
+            return Ok(Request::encoded(&bytes, &words[..count]));
+        }
+        let words: Vec<&[u8]> = places.iter().map(|(start, end)| &bytes[*start..*end]).collect();
+        Ok(Request::encoded(&bytes, &words))
     }
-}
-
-/// Looks at words as a slice, which few of them have without memory of their own.
-pub(super) fn with_slices<'a, T>(
-    count: usize,
-    words: impl Iterator<Item = &'a [u8]>,
-    look: impl FnOnce(&[&[u8]]) -> T,
-) -> T {
-    if count > FEW {
-        return look(&words.collect::<Vec<_>>());
-    }
-    let mut few: [&[u8]; FEW] = [&[]; FEW];
-    for (place, word) in few.iter_mut().zip(words) {
-        *place = word;
-    }
-    look(&few[..count])
 }
 
 /// `*3\r\n`, `$11\r\n`

@@ -1,28 +1,18 @@
 //! What to connect to, and how: a URL and options, checked before anything is dialled.
 
-mod check;
 mod env;
-pub(crate) mod hooks;
 mod nearest;
 mod options;
-mod rules;
 mod secret;
 mod url;
 
-pub(crate) use options::SYSTEM;
-pub(crate) use options::parse_duration;
 pub use options::{
-    ConnectPolicy, IpPreference, MinorityPolicy, OptionKind, OptionScope, OptionSpec, OptionValue, Options,
-    OverflowPolicy, ProtocolPolicy, ReadFrom, SentinelTls, TlsPolicy, UnavailablePolicy, VerifyPolicy,
+    ConnectPolicy, MinorityPolicy, OptionKind, OptionScope, OptionSpec, OptionValue, Options, OverflowPolicy,
+    ProtocolPolicy, UnavailablePolicy,
 };
-pub use rules::{AddressMap, NameTable, ServerNames};
 pub use secret::Secret;
 
 use std::fmt;
-use std::net::SocketAddr;
-use std::sync::Arc;
-
-use hooks::Hooks;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::tree::Tree;
@@ -62,44 +52,6 @@ pub struct Credentials {
     pub password: Option<Secret>,
 }
 
-impl Credentials {
-    /// A password, and perhaps a user for it.
-    pub fn new(username: Option<String>, password: impl Into<String>) -> Credentials {
-        Credentials { username, password: Some(Secret::new(password)) }
-    }
-}
-
-/// Which servers a link leads to. Each of the two has credentials, TLS settings and time limits of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hop {
-    /// To a master or a replica.
-    Data,
-    /// To a sentinel.
-    Sentinel,
-}
-
-impl Hop {
-    /// The hop as a word, the same in every language.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Hop::Data => "data",
-            Hop::Sentinel => "sentinel",
-        }
-    }
-
-    /// The hop of this name.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidArgument`]
-    pub fn from_name(name: &str) -> Result<Hop> {
-        match name {
-            "data" => Ok(Hop::Data),
-            "sentinel" => Ok(Hop::Sentinel),
-            _ => Err(Error::new(ErrorKind::InvalidArgument, "credentials are for \"data\" or for \"sentinel\"")),
-        }
-    }
-}
-
 /// How the master is found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -121,31 +73,17 @@ pub enum Mode {
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) mode: Mode,
-    data: Credentials,
+    pub(crate) data: Credentials,
     sentinel: Credentials,
     /// `sentinel_auth=same`, whatever the data nodes have in the end.
-    pub(crate) sentinel_same: bool,
+    sentinel_same: bool,
     pub(crate) db: u64,
     pub(crate) options: Options,
-    pub(crate) hooks: Hooks,
 }
 
 impl Config {
-    /// Nothing but an address: everything else has its default.
-    fn to(mode: Mode) -> Config {
-        Config {
-            mode,
-            data: Credentials::default(),
-            sentinel: Credentials::default(),
-            sentinel_same: false,
-            db: 0,
-            options: Options::default(),
-            hooks: Hooks::default(),
-        }
-    }
-
     /// Read a URL: `redis+sentinel://[user:password@]host[:port][,host...]/master[/db][?option=value&...]` or
-    /// `redis://[user:password@]host[:port][,host...][/db][?...]`, with `rediss` for TLS on every link. The URL `env:` stands for the environment: see
+    /// `redis://[user:password@]host[:port][,host...][/db][?...]`. The URL `env:` stands for the environment: see
     /// [`Config::from_env`].
     ///
     /// # Errors
@@ -191,72 +129,34 @@ impl Config {
         Ok(())
     }
 
-    /// Decide by a function what is connected to instead of an address that was announced: by sentinels for nodes and for
-    /// other sentinels, in answers and events. The option `address_map` comes first. The function is called on the thread of
-    /// the supervisor and must not block.
-    pub fn set_address_map(&mut self, map: impl Fn(&HostPort) -> HostPort + Send + Sync + 'static) {
-        self.hooks.address_map = Some(Arc::new(map));
-    }
-
-    /// Decide by a function which name the certificate of the server at an address must have; it goes before the option
-    /// `tls_server_name` (`sentinel_tls_server_name`). The function must not block.
-    pub fn set_server_name(&mut self, hop: Hop, name: impl Fn(&HostPort) -> String + Send + Sync + 'static) {
-        self.hooks.of_mut(hop).server_name = Some(Arc::new(name));
-    }
-
-    /// Take credentials from a function, anew for every connection. It is called on the thread of the supervisor and on
-    /// threads that wait for a command, and must not block.
-    pub fn set_credentials_provider(&mut self, hop: Hop, provider: impl Fn() -> Credentials + Send + Sync + 'static) {
-        self.hooks.of_mut(hop).credentials = Some(Arc::new(provider));
-    }
-
-    /// Resolve host names by a function instead of the system, anew for every attempt to connect. The function is called on
-    /// the thread of the supervisor and must not block.
-    pub fn set_resolver(
-        &mut self,
-        resolver: impl Fn(&str, u16) -> std::io::Result<Vec<SocketAddr>> + Send + Sync + 'static,
-    ) {
-        self.hooks.resolver = Some(Arc::new(resolver));
-    }
-
-    /// The credentials as configured, and the file that holds the password, if one does.
-    pub(crate) fn credentials(&self, hop: Hop) -> (&Credentials, Option<&str>) {
-        let (given, file) = match hop {
-            Hop::Data => (&self.data, &self.options.password_file),
-            Hop::Sentinel => (&self.sentinel, &self.options.sentinel_password_file),
-        };
-        (given, Some(file.as_str()).filter(|file| !file.is_empty()))
-    }
-
-    /// Whether anything was said about credentials for this hop.
-    fn has_credentials(&self, hop: Hop) -> bool {
-        let (given, file) = self.credentials(hop);
-        *given != Credentials::default() || file.is_some() || self.hooks.of(hop).credentials.is_some()
-    }
-
-    /// Whether the links of this hop are encrypted.
-    pub(crate) fn encrypts(&self, hop: Hop) -> bool {
-        match hop {
-            Hop::Data => matches!(self.options.tls, TlsPolicy::Data | TlsPolicy::Both),
-            Hop::Sentinel => matches!(self.options.tls, TlsPolicy::Sentinel | TlsPolicy::Both),
-        }
-    }
-
-    /// An address that was announced, as it is to be connected to.
-    pub(crate) fn rewrite(&self, address: &HostPort) -> HostPort {
-        let mapped = self.options.address_map.apply(address);
-        match &self.hooks.address_map {
-            Some(map) => hooks::call(|| map(&mapped)).unwrap_or(mapped),
-            None => mapped,
-        }
-    }
-
     /// Whether everything fits together; called before anything is dialled.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidOption`], naming what would otherwise be ignored silently.
     pub fn check(&self) -> Result<()> {
-        check::check(self)
+        let wrong = |text: &str| Err(Error::new(ErrorKind::InvalidOption, text));
+        let nameless = |credentials: &Credentials| credentials.username.is_some() && credentials.password.is_none();
+        if nameless(&self.data) {
+            return wrong("option username needs a password: without one no AUTH would be sent");
+        }
+        if nameless(&self.sentinel) {
+            return wrong("option sentinel_username needs a sentinel_password: without one no AUTH would be sent");
+        }
+        let for_sentinels = self.sentinel_same || self.sentinel != Credentials::default();
+        match &self.mode {
+            Mode::Direct { .. } if for_sentinels => {
+                return wrong("options sentinel_username, sentinel_password and sentinel_auth need redis+sentinel://");
+            }
+            _ => {}
+        }
+        if self.sentinel_same && self.sentinel != Credentials::default() {
+            return wrong("option sentinel_auth=same conflicts with sentinel_username or sentinel_password");
+        }
+        // Servers refuse such a name, on every connection, with no word about which option it comes from.
+        if !self.options.client_name.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return wrong("option client_name takes visible ASCII without spaces");
+        }
+        Ok(())
     }
 
     /// The whole configuration as a report: `mode` (`sentinel` or `direct`), `hosts`, `master`, `db`, `username`, `password`,
@@ -279,6 +179,11 @@ impl Config {
             ("sentinel_auth", self.sentinel_same.then_some("same").into()),
             ("options", Tree::Map(self.options.show())),
         ])
+    }
+
+    /// What the sentinels are greeted with.
+    pub(crate) fn sentinel_credentials(&self) -> &Credentials {
+        if self.sentinel_same { &self.data } else { &self.sentinel }
     }
 
     /// How the master is found.

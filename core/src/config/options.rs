@@ -9,9 +9,6 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use super::nearest::nearest;
-use super::rules::{AddressMap, ServerNames};
-use super::secret::Secret;
-use crate::durability::{self, Durability};
 use crate::error::{Error, ErrorKind, Result};
 use crate::tree::Tree;
 
@@ -52,62 +49,6 @@ pub enum MinorityPolicy {
     Accept,
     /// Nobody: no master is chosen, until a majority answers. A master in use stays in use.
     Refuse,
-}
-
-/// Which nodes commands that only read may go to. Everything else always goes to the master.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ReadFrom {
-    /// The master.
-    #[default]
-    Master,
-    /// A healthy replica; where there is none they wait inside their deadline, then fail with `NoReplica`.
-    Replica,
-    /// A healthy replica, or the master where there is none.
-    PreferReplica,
-    /// Whichever healthy node has the least to do.
-    Any,
-}
-
-/// Which hops are encrypted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TlsPolicy {
-    /// None.
-    None,
-    /// The links to data nodes.
-    Data,
-    /// The links to sentinels.
-    Sentinel,
-    /// All.
-    Both,
-}
-
-/// Whether a server has to prove who it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum VerifyPolicy {
-    /// By a certificate for its name, from an authority that is trusted.
-    Full,
-    /// It need not: anybody may read and change everything. For tests; each client that is opened so warns in the log.
-    Insecure,
-}
-
-/// Where the TLS settings for the sentinels come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SentinelTls {
-    /// From the options `sentinel_tls_...`.
-    Own,
-    /// They are those of the data nodes.
-    Same,
-}
-
-/// Which addresses of a name are tried first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IpPreference {
-    /// As the system's resolver orders them.
-    System,
-    /// IPv4 first.
-    Ipv4,
-    /// IPv6 first.
-    Ipv6,
 }
 
 /// What a full subscription queue does with a new item.
@@ -314,24 +255,6 @@ impl OptionType for Duration {
     }
 }
 
-impl OptionType for Option<Duration> {
-    type Range = (Duration, Duration);
-    const KIND: OptionKind = OptionKind::Duration;
-    fn read(name: &str, value: OptionValue, range: &Self::Range) -> Result<Self> {
-        match value {
-            OptionValue::Bool(false) => Ok(None),
-            OptionValue::Text(text) if text == "off" => Ok(None),
-            value => value.into_duration(name, range.0, range.1).map(Some),
-        }
-    }
-    fn show(&self) -> Tree {
-        Tree::from(*self)
-    }
-    fn bounds(range: &Self::Range) -> Option<(u64, u64)> {
-        Duration::bounds(range)
-    }
-}
-
 impl OptionType for u64 {
     type Range = (u64, u64);
     const KIND: OptionKind = OptionKind::Count;
@@ -374,59 +297,6 @@ impl OptionType for String {
     }
 }
 
-impl OptionType for Durability {
-    type Range = ();
-    const KIND: OptionKind = OptionKind::Text;
-    fn read(name: &str, value: OptionValue, (): &()) -> Result<Self> {
-        let text = value.into_text(name)?;
-        durability::parse(&text).ok_or_else(|| {
-            invalid(name, "takes none, replicas(1) or replicas(2,500ms): how many, and how long they may take")
-        })
-    }
-    fn show(&self) -> Tree {
-        Tree::Text(self.to_string())
-    }
-    fn bounds((): &()) -> Option<(u64, u64)> {
-        None
-    }
-}
-
-impl OptionType for Secret {
-    type Range = ();
-    const KIND: OptionKind = OptionKind::Secret;
-    fn read(name: &str, value: OptionValue, (): &()) -> Result<Self> {
-        value.into_text(name).map(Secret::new)
-    }
-    fn show(&self) -> Tree {
-        Tree::Text(if self.reveal().is_empty() { String::new() } else { "***".to_owned() })
-    }
-    fn bounds((): &()) -> Option<(u64, u64)> {
-        None
-    }
-}
-
-macro_rules! rules {
-    ($type:ident, $takes:literal) => {
-        impl OptionType for $type {
-            type Range = ();
-            const KIND: OptionKind = OptionKind::Text;
-            fn read(name: &str, value: OptionValue, (): &()) -> Result<Self> {
-                // What was given is not repeated: it may have been meant for another option.
-                $type::parse(&value.into_text(name)?).ok_or_else(|| invalid(name, $takes))
-            }
-            fn show(&self) -> Tree {
-                Tree::Text(self.to_string())
-            }
-            fn bounds((): &()) -> Option<(u64, u64)> {
-                None
-            }
-        }
-    };
-}
-
-rules!(AddressMap, "takes none, or rules from=to,... of host:port or host");
-rules!(ServerNames, "takes announced, a name, or rules from=name,... where from is host:port or host");
-
 macro_rules! choice {
     ($type:ident { $($word:literal => $variant:ident),* }) => {
         impl OptionType for $type {
@@ -463,21 +333,6 @@ choice!(ConnectPolicy { "wait" => Wait, "background" => Background });
 choice!(UnavailablePolicy { "wait" => Wait, "fail" => Fail });
 choice!(ProtocolPolicy { "auto" => Auto, "2" => Resp2, "3" => Resp3 });
 choice!(MinorityPolicy { "accept" => Accept, "refuse" => Refuse });
-choice!(TlsPolicy { "none" => None, "data" => Data, "sentinel" => Sentinel, "both" => Both });
-choice!(VerifyPolicy { "full" => Full, "insecure" => Insecure });
-choice!(SentinelTls { "own" => Own, "same" => Same });
-choice!(IpPreference { "system" => System, "ipv4" => Ipv4, "ipv6" => Ipv6 });
-choice!(ReadFrom { "master" => Master, "replica" => Replica, "prefer_replica" => PreferReplica, "any" => Any });
-impl std::str::FromStr for ReadFrom {
-    type Err = Error;
-
-    /// The word of the option `read_from`, for a call of its own.
-    fn from_str(word: &str) -> Result<ReadFrom> {
-        let read = <ReadFrom as OptionType>::read("read_from", OptionValue::from(word), &());
-        read.map_err(|error| Error::new(ErrorKind::InvalidArgument, error.message()))
-    }
-}
-
 choice!(OverflowPolicy { "drop_oldest" => DropOldest, "drop_newest" => DropNewest, "close" => Close });
 
 macro_rules! options {
@@ -549,16 +404,11 @@ const fn secs(seconds: u64) -> Duration {
 
 const DAY: Duration = secs(86_400);
 
-/// `tls_ca`: the authorities that the system trusts.
-pub(crate) const SYSTEM: &str = "system";
-
 options! {
-    password_file: String = String::new(), "", (), "A file with the password on the data nodes, read again for every connection.";
-    sentinel_password_file: String = String::new(), "", (), "A file with the password on the sentinels, read again for every connection.";
     connect: ConnectPolicy = ConnectPolicy::Wait, "wait", (), "Whether connect waits for the first master.";
     connect_deadline: Duration = secs(10), "10s", (ms(1), DAY), "How long connect waits for the first master.";
-    connect_timeout: Duration = secs(2), "2s", (ms(1), DAY), "Time for one connection to a data node: TCP, TLS, handshake and role.";
-    sentinel_timeout: Duration = ms(300), "300ms", (ms(1), DAY), "Time for connecting to a sentinel (TCP, TLS, handshake), and for each question to it.";
+    connect_timeout: Duration = secs(2), "2s", (ms(1), DAY), "Time for one connection to a data node: TCP, handshake and role.";
+    sentinel_timeout: Duration = ms(300), "300ms", (ms(1), DAY), "Time for connecting to a sentinel, and for each question to it.";
     hedge_delay: Duration = ms(100), "100ms", (ms(1), DAY), "How long the first sentinel's answer waits for those of the others, unless a majority has answered.";
     minority: MinorityPolicy = MinorityPolicy::Accept, "accept", (), "Whether fewer than a majority of the known sentinels may name a master.";
     command_timeout: Duration = secs(5), "5s", (ms(1), DAY), "Time for a command, from the call to its reply.", call;
@@ -572,9 +422,6 @@ options! {
     subscription_items: u64 = 10_000, "10000", (1, 100_000_000), "Items that a subscription's queue holds.", subscription;
     subscription_bytes: u64 = 16 << 20, "16777216", (1024, 1 << 40), "Bytes that a subscription's queue holds.", subscription;
     overflow: OverflowPolicy = OverflowPolicy::DropOldest, "drop_oldest", (), "What a full subscription queue does.", subscription;
-    max_silence: Option<Duration> = None, "off", (ms(10), DAY), "A subscription without a message for so long has its link checked, and made anew if it does not prove that it lives; `off` for never.", subscription;
-    pulse_interval: Option<Duration> = None, "off", (ms(10), DAY), "How often a message of our own proves that the subscription works from publishing to receiving; `off` for never.", subscription;
-    redundancy: u64 = 1, "1", (1, 2), "How many nodes a subscription listens to: 2 for a replica, too.", subscription;
     eager_switch: bool = true, "on", (), "Switch when the selected replica says that it is the master, before the sentinels confirm.";
     fence: bool = true, "on", (), "Hold commands during a planned failover.";
     fence_timeout: Duration = secs(3), "3s", (ms(1), DAY), "The longest time that commands are held.";
@@ -589,26 +436,6 @@ options! {
     retry_backoff_cap: Duration = secs(5), "5s", (ms(1), DAY), "The longest back-off.";
     max_reply_bytes: u64 = 512 << 20, "536870912", (1024, 1 << 40), "The largest reply that is accepted.";
     max_reply_depth: u64 = 128, "128", (1, 1024), "The deepest nesting of a reply that is accepted.";
-    durability: Durability = Durability::None, "none", (), "How many replicas must have a write before it counts as done, and how long they may take: `replicas(2)`, `replicas(2,500ms)`.";
-    tls: TlsPolicy = TlsPolicy::None, "none", (), "Which hops are encrypted; rediss:// and rediss+sentinel:// encrypt all.";
-    tls_ca: String = SYSTEM.to_owned(), "system", (), "Who may certify data nodes: `system`, a file of certificates (PEM), or their text.";
-    tls_cert: String = String::new(), "", (), "The client's certificate for data nodes: a file (PEM), or its text.";
-    tls_key: Secret = Secret::new(""), "", (), "The key of `tls_cert`: a file (PEM), or its text.";
-    tls_server_name: ServerNames = ServerNames::Announced, "announced", (), "The name in the certificates of data nodes: the host that is connected to, a fixed name, or rules host:port=name,...";
-    tls_verify: VerifyPolicy = VerifyPolicy::Full, "full", (), "Whether data nodes have to prove who they are; `insecure` is for tests.";
-    sentinel_tls: SentinelTls = SentinelTls::Own, "own", (), "`same`: the sentinels take the TLS settings of the data nodes.";
-    sentinel_tls_ca: String = SYSTEM.to_owned(), "system", (), "Who may certify sentinels: `system`, a file of certificates (PEM), or their text.";
-    sentinel_tls_cert: String = String::new(), "", (), "The client's certificate for sentinels: a file (PEM), or its text.";
-    sentinel_tls_key: Secret = Secret::new(""), "", (), "The key of `sentinel_tls_cert`: a file (PEM), or its text.";
-    sentinel_tls_server_name: ServerNames = ServerNames::Announced, "announced", (), "The name in the certificates of sentinels: the host that is connected to, a fixed name, or rules host:port=name,...";
-    sentinel_tls_verify: VerifyPolicy = VerifyPolicy::Full, "full", (), "Whether sentinels have to prove who they are; `insecure` is for tests.";
-    address_map: AddressMap = AddressMap::default(), "none", (), "What is connected to instead of the addresses that sentinels announce: rules from=to,... of host:port or host.";
-    ip_preference: IpPreference = IpPreference::System, "system", (), "Which addresses of a host name are tried first; all of them are.";
-    write_probe_interval: Option<Duration> = None, "off", (ms(10), DAY), "How often a write is tried to see whether writing works; `off` for never.";
-    write_probe_key: String = String::new(), "", (), "The hash that the write probe sets a field of; without one, a key with the names of host and client.";
-    write_probe_timeout: Option<Duration> = None, "off", (ms(1), DAY), "How long a write probe may take; `off` for as long as a heartbeat.";
-    read_from: ReadFrom = ReadFrom::Master, "master", (), "Which nodes commands that only read may go to.", call;
-    replica_max_lag: Option<Duration> = None, "off", (secs(1), DAY), "How long ago a replica that is read from may have heard its master, in whole seconds; `off` for any time.";
     client_name: String = String::new(), "standfast:<lang>:<version>", (), "The name that servers show in CLIENT LIST.";
 }
 
@@ -645,12 +472,39 @@ const ADDRESS: [OptionSpec; 6] = [
 ];
 
 /// The options of later versions. Whoever builds one moves its line.
-const RESERVED: [OptionSpec; 2] = {
-    use OptionKind::{Duration, Text};
-    use OptionScope::Client;
+const RESERVED: [OptionSpec; 11] = {
+    use OptionKind::{Choice, Count, Duration, Text};
+    use OptionScope::{Call, Client, Subscription};
     [
+        reserved("tls", Choice(&["none", "data", "sentinel", "both"]), "none", Client, "Which hops are encrypted."),
         reserved("client_info", Text, "", Client, "The library's name and version that servers show in CLIENT LIST."),
         reserved("retry_backoff_first", Duration, "0s", Client, "Back-off before the first retry."),
+        reserved("read_from", Choice(&["master", "replica", "any"]), "master", Call, "Which nodes reads may go to."),
+        reserved("durability", Text, "none", Call, "How many replicas must have a write before it counts as done."),
+        reserved(
+            "write_probe_interval",
+            Duration,
+            "off",
+            Client,
+            "How often a write is tried to see whether writing works.",
+        ),
+        reserved("write_probe_key", Text, "", Client, "The key that the write probe sets."),
+        reserved("write_probe_timeout", Duration, "off", Client, "How long a write probe may take."),
+        reserved(
+            "max_silence",
+            Duration,
+            "off",
+            Subscription,
+            "A subscription that is silent for so long is made anew.",
+        ),
+        reserved(
+            "pulse_interval",
+            Duration,
+            "off",
+            Subscription,
+            "How often a message of our own proves that a subscription works.",
+        ),
+        reserved("redundancy", Count, "1", Subscription, "How many nodes a subscription listens to."),
     ]
 };
 
@@ -699,7 +553,7 @@ fn unknown(name: &str) -> Error {
     Error::new(ErrorKind::UnknownOption, format!("there is no option {shown:?}{hint}"))
 }
 
-pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
+fn parse_duration(text: &str) -> Option<Duration> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let number: u64 = text[..digits].parse().ok()?;
     let millis = match &text[digits..] {
@@ -750,30 +604,20 @@ mod tests {
 
     #[test]
     fn what_is_reserved_is_refused_and_never_ignored() {
-        for (spec, value) in RESERVED.iter().zip(["mine", "1s"]) {
+        for (spec, value) in
+            RESERVED.iter().zip(["both", "mine", "1s", "replica", "2", "5s", "probe", "1s", "30s", "10s", "2"])
+        {
             let error = Options::default().set(spec.name, OptionValue::from(value)).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidOption);
             assert!(error.message().contains("is not supported by this version"), "{error}");
         }
-        let error = Options::default().set("retry_backoff_first", OptionValue::Duration(secs(5))).unwrap_err();
-        assert!(error.message().contains("only `0s`"), "{error}");
+        let error = Options::default().set("max_silence", OptionValue::Duration(secs(5))).unwrap_err();
+        assert!(error.message().contains("only `off`"), "{error}");
+        Options::default().set("max_silence", OptionValue::Bool(false)).unwrap();
+        Options::default().set("redundancy", OptionValue::Int(1)).unwrap();
         Options::default().set("retry_backoff_first", OptionValue::Duration(ms(0))).unwrap();
         let error = Options::default().set("tls", OptionValue::from("maybe")).unwrap_err();
         assert!(error.message().contains("takes one of: none data sentinel both"), "{error}");
-    }
-
-    #[test]
-    fn a_length_of_time_may_be_off() {
-        let mut options = Options::default();
-        options.set("max_silence", OptionValue::Duration(secs(5))).unwrap();
-        options.set("pulse_interval", OptionValue::from("250ms")).unwrap();
-        assert_eq!((options.max_silence, options.pulse_interval), (Some(secs(5)), Some(ms(250))));
-        options.set("max_silence", OptionValue::Bool(false)).unwrap();
-        options.set("pulse_interval", OptionValue::from("off")).unwrap();
-        assert_eq!((options.max_silence, options.pulse_interval), (None, None));
-        let error = options.set("max_silence", OptionValue::Int(0)).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::InvalidOption);
-        assert_eq!(options.set("redundancy", OptionValue::Int(3)).unwrap_err().kind(), ErrorKind::InvalidOption);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use percent_encoding::percent_decode_str;
 
-use super::{Config, Credentials, Hop, HostPort, Mode, Secret, TlsPolicy, options};
+use super::{Config, Credentials, HostPort, Mode, Options, Secret, options};
 use crate::error::{Error, ErrorKind, Result};
 
 const SENTINEL_PORT: u16 = 26379;
@@ -80,7 +80,7 @@ pub(super) fn parse(text: &str) -> Result<Config> {
     let Some(scheme_end) = text.find("://") else {
         return Err(invalid("a URL starts with redis+sentinel:// or redis://", "scheme", 0));
     };
-    let (form, encrypted) = Form::of(&text[..scheme_end])?;
+    let form = Form::of(&text[..scheme_end])?;
     let whole = Piece { text, at: 0 }.slice(scheme_end + 3, text.len());
     let (rest, fragment) = whole.cut('#');
     let (rest, query) = rest.cut('?');
@@ -131,10 +131,14 @@ pub(super) fn parse(text: &str) -> Result<Config> {
         }
     };
 
-    let mut config = Config { data, db: db.map_or(Ok(0), database)?, ..Config::to(mode) };
-    if encrypted {
-        config.options.tls = if form == Form::Direct { TlsPolicy::Data } else { TlsPolicy::Both };
-    }
+    let mut config = Config {
+        mode,
+        data,
+        sentinel: Credentials::default(),
+        sentinel_same: false,
+        db: db.map_or(Ok(0), database)?,
+        options: Options::default(),
+    };
     if let Some(query) = query {
         apply(&mut config, query, db.is_some())?;
     }
@@ -153,15 +157,14 @@ enum Form {
 }
 
 impl Form {
-    /// The form, and whether every link is to be encrypted.
-    fn of(scheme: &str) -> Result<(Form, bool)> {
+    fn of(scheme: &str) -> Result<Form> {
         match scheme.to_ascii_lowercase().as_str() {
-            "redis" => Ok((Form::Direct, false)),
-            "redis+sentinel" => Ok((Form::Sentinel, false)),
-            "redis-sentinel" => Ok((Form::Lettuce, false)),
-            "rediss" => Ok((Form::Direct, true)),
-            "rediss+sentinel" => Ok((Form::Sentinel, true)),
-            "rediss-sentinel" => Ok((Form::Lettuce, true)),
+            "redis" => Ok(Form::Direct),
+            "redis+sentinel" => Ok(Form::Sentinel),
+            "redis-sentinel" => Ok(Form::Lettuce),
+            "rediss" | "rediss+sentinel" | "rediss-sentinel" => {
+                Err(invalid("TLS is not supported by this version", "scheme", 0))
+            }
             _ => Err(invalid("unknown scheme; known are redis+sentinel and redis", "scheme", 0)),
         }
     }
@@ -311,7 +314,7 @@ fn apply(config: &mut Config, query: Piece<'_>, db_in_path: bool) -> Result<()> 
         seen.push(key);
     }
     match same {
-        Some(at) if config.has_credentials(Hop::Sentinel) => {
+        Some(at) if config.sentinel != Credentials::default() => {
             let text = "sentinel_auth=same conflicts with sentinel_username or sentinel_password";
             Err(invalid(text, "option", at))
         }
@@ -344,7 +347,7 @@ mod tests {
         );
         assert_eq!(config.data.username.as_deref(), Some("al@ice"));
         assert_eq!(config.data.password.as_ref().unwrap().reveal(), "p:/w");
-        assert!(config.sentinel_same);
+        assert_eq!(config.sentinel_credentials(), &config.data);
         assert_eq!(config.db, 3);
         assert_eq!(config.options.command_timeout.as_millis(), 250);
     }

@@ -2,9 +2,8 @@
 //!
 //! The supervisor is the only writer, except that a close shuts the gate for good. Threads and tasks may wait for a change.
 
-use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, Weak};
+use std::sync::{Condvar, Mutex};
 use std::time::Instant;
 
 use tokio::sync::watch;
@@ -55,36 +54,18 @@ impl GateWord {
     }
 }
 
-/// Somebody who is told about every change, on the thread that publishes it.
-pub(crate) trait Waker: Send + Sync {
-    /// The gate says this now. Does not block.
-    fn gate_changed(&self, word: GateWord);
-}
-
 /// See the head of this file.
+#[derive(Debug)]
 pub(crate) struct Gate {
     word: AtomicU64,
     writer: Mutex<()>,
     changed: Condvar,
     tasks: watch::Sender<u64>,
-    wakers: Mutex<Vec<Weak<dyn Waker>>>,
-}
-
-impl fmt::Debug for Gate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Gate").field(&self.load()).finish()
-    }
 }
 
 impl Gate {
     pub(crate) fn new() -> Gate {
-        Gate {
-            word: AtomicU64::new(0),
-            writer: Mutex::new(()),
-            changed: Condvar::new(),
-            tasks: watch::Sender::new(0),
-            wakers: Mutex::default(),
-        }
+        Gate { word: AtomicU64::new(0), writer: Mutex::new(()), changed: Condvar::new(), tasks: watch::Sender::new(0) }
     }
 
     pub(crate) fn load(&self) -> GateWord {
@@ -101,15 +82,6 @@ impl Gate {
         drop(guard);
         self.changed.notify_all();
         self.tasks.send_replace(next.pack());
-        let mut wakers: Vec<Arc<dyn Waker>> = Vec::new();
-        lock(&self.wakers).retain(|waker| waker.upgrade().map(|waker| wakers.push(waker)).is_some());
-        // Without the lock: the last holder of a waker may be this one.
-        wakers.iter().for_each(|waker| waker.gate_changed(next));
-    }
-
-    /// Tell this one about every change, as long as it lives.
-    pub(crate) fn wake(&self, waker: &Arc<dyn Waker>) {
-        lock(&self.wakers).push(Arc::downgrade(waker));
     }
 
     /// Something beside the gate changed: let everybody who waits look again.

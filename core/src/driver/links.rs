@@ -3,7 +3,7 @@
 //! A shutdown goes through the socket itself, never through a descriptor number, which may be somebody else's by then. Only
 //! the driver closes.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex};
 
@@ -21,8 +21,6 @@ pub(crate) struct Links {
 struct State {
     next: u64,
     open: HashMap<u64, Open>,
-    /// What was lost and is not back yet: a kind of link to an address is told of once.
-    lost: HashSet<(&'static str, HostPort)>,
 }
 
 #[derive(Debug)]
@@ -65,23 +63,6 @@ impl Links {
                 let _ = socket.shutdown(Shutdown::Both);
             }
         }
-    }
-
-    /// A link of this kind was lost. `true` if that is news.
-    pub(crate) fn lost(&self, kind: &'static str, address: &HostPort) -> bool {
-        lock(&self.state).lost.insert((kind, address.clone()))
-    }
-
-    /// A link of this kind works. `true` if one had been lost.
-    pub(crate) fn restored(&self, kind: &'static str, address: &HostPort) -> bool {
-        let mut state = lock(&self.state);
-        // The clone of the address is for those who lost something.
-        !state.lost.is_empty() && state.lost.remove(&(kind, address.clone()))
-    }
-
-    /// Another master: whatever was lost before does not come back.
-    pub(crate) fn forget_lost(&self) {
-        lock(&self.state).lost.clear();
     }
 
     pub(crate) fn status(&self) -> Vec<LinkStatus> {

@@ -19,8 +19,6 @@ struct State {
     idle: Vec<WaitingLink>,
     /// Links that threads use at this moment.
     out: u64,
-    /// Threads that wait for one. To wake nobody is a system call, too.
-    waiting: u64,
 }
 
 /// The right to use one link. Given back by being dropped.
@@ -38,10 +36,8 @@ impl Pool {
             if left.is_zero() || interrupt.is_some_and(|interrupt| interrupt()) {
                 return None;
             }
-            state.waiting += 1;
             let waited = self.returned.wait_timeout(state, left.min(INTERRUPT_SLICE));
             state = waited.unwrap_or_else(|poison| poison.into_inner()).0;
-            state.waiting -= 1;
         }
         state.out += 1;
         Some(Turn { pool: self })
@@ -87,12 +83,7 @@ impl Pool {
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        let mut state = lock(&self.pool.state);
-        state.out -= 1;
-        let somebody_waits = state.waiting > 0;
-        drop(state);
-        if somebody_waits {
-            self.pool.returned.notify_one();
-        }
+        lock(&self.pool.state).out -= 1;
+        self.pool.returned.notify_one();
     }
 }

@@ -14,9 +14,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::gate::GateWord;
 use super::links::Registered;
+use crate::command::Request;
 use crate::command::facts::Blocks;
-use crate::command::outcome::{self, Again, End, Partial, Verdict};
-use crate::command::{Replies, Request};
+use crate::command::outcome::{self, Again, End, Verdict};
 use crate::config::UnavailablePolicy;
 use crate::counters::Counter;
 use crate::error::{Error, ErrorKind, Phase, Result};
@@ -24,7 +24,6 @@ use crate::link::engine::{Engine, Incoming};
 use crate::link::handshake::{self, Handshake, Hop};
 use crate::link::socket;
 use crate::link::talk::bounds;
-use crate::node::role::Role;
 use crate::shared::{Limit, Master, Shared};
 use crate::status::ClientState;
 use crate::supervisor::backoff::Backoff;
@@ -37,9 +36,6 @@ const OUTPUT_AHEAD: usize = 1 << 20;
 /// The kind of the links on which blocking commands wait.
 const BLOCKING: &str = "blocking";
 
-/// The engine's token of the question ahead of the first command after a rest.
-const PROBE: u64 = u64::MAX;
-
 /// Where the jobs of one runtime go.
 pub(crate) type Jobs = mpsc::UnboundedSender<Job>;
 
@@ -48,7 +44,7 @@ pub(crate) type Jobs = mpsc::UnboundedSender<Job>;
 pub(crate) struct Job {
     request: Request,
     ticket: Arc<Ticket>,
-    reply: oneshot::Sender<Result<Replies>>,
+    reply: oneshot::Sender<Result<Vec<Value>>>,
 }
 
 /// What caller and driver both know about a job.
@@ -83,6 +79,11 @@ impl Ticket {
         self.state.swap(ABANDONED, Ordering::AcqRel)
     }
 
+    /// The caller gives it up; whether it had been sent.
+    pub(crate) fn abandon_was_sent(&self) -> bool {
+        self.abandon() == SENT
+    }
+
     fn is_abandoned(&self) -> bool {
         self.state.load(Ordering::Acquire) == ABANDONED
     }
@@ -105,11 +106,11 @@ pub(crate) async fn execute(
     request: Request,
     limit: Limit,
     ticket: Arc<Ticket>,
-) -> Result<Replies> {
+) -> Result<Vec<Value>> {
     shared.note(try_execute(shared, request, limit, ticket).await)
 }
 
-async fn try_execute(shared: &Arc<Shared>, request: Request, limit: Limit, ticket: Arc<Ticket>) -> Result<Replies> {
+async fn try_execute(shared: &Arc<Shared>, request: Request, limit: Limit, ticket: Arc<Ticket>) -> Result<Vec<Value>> {
     let _place = shared.enter(&request)?;
     let word = shared.gate.load();
     match word.state {
@@ -151,8 +152,7 @@ async fn try_execute(shared: &Arc<Shared>, request: Request, limit: Limit, ticke
             {
                 return Err(error);
             }
-            let partial = Partial::sent(before == SENT);
-            outcome::expired(&request, partial, phase, limit.total, &shared.why_waiting(phase))
+            Err(outcome::expired(&request, before == SENT, phase, limit.total, &shared.why_waiting(phase)))
         }
     }
 }
@@ -187,8 +187,6 @@ struct Link {
     in_flight: VecDeque<Job>,
     /// When a byte came last, or the first reply began to be owed.
     heard_at: Instant,
-    /// The question ahead of the first command after a rest is not answered.
-    probing: bool,
     _registered: Registered,
 }
 
@@ -302,24 +300,21 @@ impl Driver {
             generation: master.generation,
             in_flight: VecDeque::new(),
             heard_at: Instant::now(),
-            probing: false,
             _registered: registered,
         };
         let (config, name) = (&self.shared.config, &self.shared.client_name);
-        let door = self.shared.access.door(Hop::Data);
-        if let Some(tls) = door.stage(&master.node)? {
-            link.engine.encrypt(tls);
-        }
-        let credentials = door.credentials()?;
         let mut handshake =
-            Handshake::new(Hop::Data, options.protocol, &credentials, name, config.db).redirected(master.redirects);
+            Handshake::new(Hop::Data, options.protocol, &config.data, name, config.db).redirected(master.redirects);
         loop {
             let (bytes, replies) = handshake.request();
             link.engine.push(0, &bytes, replies);
             let values = match tokio::time::timeout_at(until, link.greet()).await {
                 Ok(values) => values?,
                 Err(_) => {
-                    return Err(handshake::stalled(&master.node, link.engine.is_handshaking()));
+                    return Err(Error::new(
+                        ErrorKind::ConnectFailed,
+                        format!("{} did not answer HELLO in time", master.node),
+                    ));
                 }
             };
             if let Some(hello) = handshake.answer(&values)? {
@@ -363,7 +358,7 @@ impl Driver {
                     Ok(()) => self.read(&mut link),
                     Err(error) => Err(socket::lost(&error)),
                 },
-                ready = link.stream.writable(), if link.engine.has_output() => ready.map_err(|error| socket::lost(&error)),
+                ready = link.stream.writable(), if !link.engine.output().is_empty() => ready.map_err(|error| socket::lost(&error)),
                 job = self.queue.recv(), if !self.queue_closed => {
                     self.accept(job);
                     // Whatever else is there already goes out with the same write.
@@ -391,26 +386,13 @@ impl Driver {
     /// Move what waits into the engine, as far as that is not ahead of the server.
     fn hand_over(&mut self, link: &mut Link) {
         let most = usize::try_from(self.shared.config.options.max_pending).unwrap_or(usize::MAX);
-        if link.probing {
-            return;
-        }
-        let rested = link.heard_at.elapsed();
-        let waiting = !self.again.is_empty() || !self.pending.is_empty();
-        if waiting && link.in_flight.is_empty() && rested > self.shared.config.options.heartbeat_interval {
-            // What is written to a link that died during its rest may have been executed; what waits for an answer has not.
-            let (question, replies) = handshake::role_question(link.engine.protocol());
-            link.engine.push(PROBE, &question, replies);
-            link.heard_at = Instant::now();
-            link.probing = true;
-            return;
-        }
-        while link.engine.in_flight() < most && link.engine.queued() < OUTPUT_AHEAD {
+        while link.engine.in_flight() < most && link.engine.output().len() < OUTPUT_AHEAD {
             let Some(job) = self.again.pop_front().or_else(|| self.pending.pop_front()) else { return };
             if job.ticket.send() {
                 if link.in_flight.is_empty() {
                     link.heard_at = Instant::now();
                 }
-                link.engine.push_request(0, &job.request);
+                link.engine.push_shaped(0, job.request.bytes(), job.request.replies(), job.request.shape());
                 link.in_flight.push_back(job);
             }
         }
@@ -427,15 +409,9 @@ impl Driver {
                     link.heard_at = Instant::now();
                     link.engine.feed(&buffer[..count]);
                     while let Some(incoming) = link.engine.next()? {
-                        let Incoming::Replies { token, values } = incoming else { continue };
-                        if token == PROBE {
-                            link.probing = false;
-                            let role = handshake::role_answer(link.engine.protocol(), &values);
-                            if role.is_some_and(|role| role != Role::Master) {
-                                self.shared.doubt_role(link.generation);
-                                return Err(Error::new(ErrorKind::NotMaster, "the node is no longer the master"));
-                            }
-                        } else if let Some(job) = link.in_flight.pop_front() {
+                        if let Incoming::Replies { values, .. } = incoming
+                            && let Some(job) = link.in_flight.pop_front()
+                        {
                             let stale = self.shared.gate.load().generation != link.generation;
                             self.settle(job, End::Replied { values, stale }, link.generation);
                         }
@@ -448,21 +424,15 @@ impl Driver {
     }
 
     fn settle(&mut self, job: Job, end: End, generation: u64) {
-        let verdict = outcome::judge(&job.request, end);
-        if verdict.doubts_master() {
-            self.shared.doubt_role(generation);
-        }
-        match verdict {
+        match outcome::judge(&job.request, end) {
             Verdict::Settle(result) => {
                 let _ = job.reply.send(result);
             }
-            Verdict::Instead(request) => {
-                if job.ticket.unsend(PENDING) {
-                    self.again.push_back(Job { request, ..job });
-                }
-            }
             Verdict::Again(again) => {
                 self.shared.counters.count(Counter::Retries);
+                if again.doubts_master() {
+                    self.shared.doubt_role(generation);
+                }
                 let refused = again.at_deadline().is_some();
                 if refused {
                     self.hold_until = Some(Instant::now() + self.backoff.pause());
@@ -479,15 +449,13 @@ impl Driver {
     fn end(&mut self, link: Link, error: Error) {
         let Link { engine, in_flight, generation, .. } = link;
         let closed = error.kind() == ErrorKind::Closed;
-        let stale = self.shared.gate.load().generation != generation;
         // What was refused before is older than what is unanswered now, and stays in front.
-        let commands = engine.into_unanswered().filter(|unanswered| unanswered.token != PROBE);
-        for (unanswered, job) in commands.zip(in_flight) {
-            if closed && !unanswered.partial.was_sent() {
+        for (unanswered, job) in engine.into_unanswered().zip(in_flight) {
+            if closed && !unanswered.sent {
                 let _ = job.reply.send(Err(Error::closed()));
                 continue;
             }
-            self.settle(job, End::Lost { partial: unanswered.partial, stale, error: error.clone() }, generation);
+            self.settle(job, End::Lost { sent: unanswered.sent, error: error.clone() }, generation);
         }
     }
 }
@@ -495,11 +463,11 @@ impl Driver {
 impl Link {
     /// A reply is owed, and for so long not a single byte came.
     fn is_silent(&self, patience: Duration) -> bool {
-        self.engine.in_flight() > 0 && self.heard_at.elapsed() > patience
+        !self.in_flight.is_empty() && self.heard_at.elapsed() > patience
     }
 
     fn write(&mut self) -> Result<()> {
-        while self.engine.has_output() {
+        while !self.engine.output().is_empty() {
             match self.stream.try_write(self.engine.output()) {
                 Ok(count) => self.engine.wrote(count),
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(()),
@@ -515,10 +483,10 @@ impl Link {
             self.write()?;
             match self.engine.next()? {
                 Some(Incoming::Replies { values, .. }) => return Ok(values),
-                Some(Incoming::Push(_) | Incoming::Refused { .. }) => continue,
+                Some(Incoming::Push(_)) => continue,
                 None => {}
             }
-            if !self.engine.has_output() {
+            if self.engine.output().is_empty() {
                 self.stream.readable().await.map_err(|error| socket::lost(&error))?;
             } else {
                 self.stream.writable().await.map_err(|error| socket::lost(&error))?;

@@ -12,9 +12,9 @@ use redis::Value;
 use super::gate::GateWord;
 use super::links::Registered;
 use crate::bell::{INTERRUPT_SLICE, Interrupt};
+use crate::command::Request;
 use crate::command::facts::Blocks;
-use crate::command::outcome::{self, Again, End, Partial, Verdict};
-use crate::command::{Replies, Request};
+use crate::command::outcome::{self, Again, End, Verdict};
 use crate::config::UnavailablePolicy;
 use crate::counters::Counter;
 use crate::error::{Error, ErrorKind, Phase, Result};
@@ -22,13 +22,9 @@ use crate::link::engine::{Engine, Incoming};
 use crate::link::handshake::{self, Handshake, Hop};
 use crate::link::socket;
 use crate::link::talk::bounds;
-use crate::node::role::Role;
 use crate::shared::{Limit, Master, Shared};
 use crate::status::ClientState;
 use crate::supervisor::backoff::Backoff;
-
-/// A link that was used so recently is not asked whether it still lives: that costs a system call, and it may as well die right after the answer.
-const FRESH: Duration = Duration::from_millis(1);
 
 /// A link of the pool.
 #[derive(Debug)]
@@ -78,54 +74,53 @@ impl Patience<'_> {
 }
 
 /// Execute a request on the calling thread.
-pub(crate) fn execute(shared: &Shared, request: &Request, limit: Limit, interrupt: Interrupt<'_>) -> Result<Replies> {
+pub(crate) fn execute(
+    shared: &Shared,
+    request: &Request,
+    limit: Limit,
+    interrupt: Interrupt<'_>,
+) -> Result<Vec<Value>> {
     shared.note(try_execute(shared, request, limit, interrupt))
 }
 
-fn try_execute(shared: &Shared, request: &Request, limit: Limit, interrupt: Interrupt<'_>) -> Result<Replies> {
+fn try_execute(shared: &Shared, request: &Request, limit: Limit, interrupt: Interrupt<'_>) -> Result<Vec<Value>> {
     let options = &shared.config.options;
     let _place = shared.enter(request)?;
     let silence = (request.blocks() == Blocks::No).then_some(options.heartbeat_timeout);
     let patience = Patience { limit, silence, interrupt };
-    let stopped = |stop: Stop, partial: Partial, phase: Phase, refused: Option<&Again>| match stop {
-        Stop::Interrupted => Err(outcome::cancelled(request, partial.was_sent())),
+    let stopped = |stop: Stop, sent: bool, phase: Phase, refused: Option<&Again>| match stop {
+        Stop::Interrupted => outcome::cancelled(request, sent),
         Stop::Expired => match refused.and_then(Again::at_deadline) {
-            Some(error) if !partial.was_sent() => Err(error),
-            _ => outcome::expired(request, partial, phase, limit.total, &shared.why_waiting(phase)),
+            Some(error) if !sent => error,
+            _ => outcome::expired(request, sent, phase, limit.total, &shared.why_waiting(phase)),
         },
     };
-    let unsent = Partial::default;
     let mut refused: Option<Again> = None;
     let mut backoff = Backoff::new(options);
     loop {
-        let (word, master) = match wait_for_master(shared, patience) {
-            Ok(found) => found?,
-            Err((stop, phase)) => return stopped(stop, unsent(), phase, refused.as_ref()),
-        };
+        let (word, master) = wait_for_master(shared, patience)
+            .map_err(|(stop, phase)| stopped(stop, false, phase, refused.as_ref()))??;
         // Blocking commands hold their link for long: they do not count against the pool.
         let turn = match request.blocks() {
             Blocks::No => {
                 let turn = shared.pool.turn(options.pool_size, limit.deadline, interrupt);
                 if turn.is_none() {
                     let stop = patience.check().err().unwrap_or(Stop::Expired);
-                    return stopped(stop, unsent(), Phase::Pending, refused.as_ref());
+                    return Err(stopped(stop, false, Phase::Pending, refused.as_ref()));
                 }
                 turn
             }
             _ => None,
         };
-        let link = match take_awake(shared, word, patience) {
-            Ok(Some(link)) => Ok(link),
-            Ok(None) => WaitingLink::open(shared, &master, patience),
-            Err(stop) => return stopped(stop, unsent(), Phase::Connect, refused.as_ref()),
+        let link = match shared.pool.take(word.generation, options.pool_idle) {
+            Some(link) => Ok(link),
+            None => WaitingLink::open(shared, &master, patience),
         };
         let mut link = match link {
             Ok(link) => link,
             Err(error) => {
                 drop(turn);
-                if let Err(stop) = patience.check() {
-                    return stopped(stop, unsent(), Phase::Connect, refused.as_ref());
-                }
+                patience.check().map_err(|stop| stopped(stop, false, Phase::Connect, refused.as_ref()))?;
                 if !shared.doubt(word.generation, &error) {
                     // Waiting does not heal a wrong password.
                     return Err(error);
@@ -140,14 +135,10 @@ fn try_execute(shared: &Shared, request: &Request, limit: Limit, interrupt: Inte
         }
         let end = match link.call(shared, request, patience) {
             Ok(end) => end,
-            Err((stop, partial)) => return stopped(stop, partial, Phase::Reply, refused.as_ref()),
+            Err((stop, sent)) => return Err(stopped(stop, sent, Phase::Reply, refused.as_ref())),
         };
         let lost = matches!(end, End::Lost { .. });
-        let verdict = outcome::judge(request, end);
-        if verdict.doubts_master() {
-            shared.doubt_role(word.generation);
-        }
-        match verdict {
+        match outcome::judge(request, end) {
             Verdict::Settle(result) => {
                 if !lost && link.engine.is_idle() {
                     link.used_at = Instant::now();
@@ -155,113 +146,19 @@ fn try_execute(shared: &Shared, request: &Request, limit: Limit, interrupt: Inte
                 }
                 return result;
             }
-            Verdict::Instead(request) => {
-                shared.pool.put(link);
-                drop(turn);
-                return try_execute(shared, &request, limit, interrupt);
-            }
             Verdict::Again(again) => {
                 drop(link);
                 drop(turn);
                 shared.counters.count(Counter::Retries);
+                if again.doubts_master() {
+                    shared.doubt_role(word.generation);
+                }
                 let wait = backoff.pause();
                 refused = Some(again).filter(|again| again.at_deadline().is_some()).or(refused);
                 pause(shared, word, wait, patience);
-                // What was not executed until now is not sent once more at the last moment, when no reply can be waited for.
-                if let Err(stop) = patience.check() {
-                    return stopped(stop, unsent(), word.phase(), refused.as_ref());
-                }
             }
         }
     }
-}
-
-/// A link for one caller alone, as soon as there is a master. It does not count against the pool: its caller may hold it for
-/// long.
-///
-/// # Errors
-/// As [`execute`] of something that was not sent.
-pub(crate) fn alone(shared: &Shared, limit: Limit, interrupt: Interrupt<'_>) -> Result<WaitingLink> {
-    let options = &shared.config.options;
-    let patience = Patience { limit, silence: None, interrupt };
-    let mut backoff = Backoff::new(options);
-    let stopped = |stop: Stop, phase: Phase| match stop {
-        Stop::Interrupted => Error::new(ErrorKind::Cancelled, "it was given up by the caller"),
-        Stop::Expired => Error::timeout(phase, limit.total, shared.why_waiting(phase)),
-    };
-    loop {
-        let (word, master) = wait_for_master(shared, patience).map_err(|(stop, phase)| stopped(stop, phase))??;
-        let awake = take_awake(shared, word, patience).map_err(|stop| stopped(stop, Phase::Connect))?;
-        match awake.map_or_else(|| WaitingLink::open(shared, &master, patience), Ok) {
-            Ok(link) => return Ok(link),
-            Err(error) => {
-                patience.check().map_err(|stop| stopped(stop, Phase::Connect))?;
-                if !shared.doubt(word.generation, &error) {
-                    return Err(error);
-                }
-                pause(shared, word, backoff.pause(), patience);
-            }
-        }
-    }
-}
-
-/// One request on a link that the caller has alone. What is not to be sent, because the master is not the one of the link any
-/// more, is lost without having been sent.
-///
-/// # Errors
-/// The caller's time is over, or it was interrupted; the link is of no more use then.
-pub(crate) fn call_alone(
-    shared: &Shared,
-    link: &mut WaitingLink,
-    request: &Request,
-    limit: Limit,
-    interrupt: Interrupt<'_>,
-) -> Result<End> {
-    let silence = (request.blocks() == Blocks::No).then_some(shared.config.options.heartbeat_timeout);
-    let patience = Patience { limit, silence, interrupt };
-    let stopped = |stop: Stop, partial: Partial, phase: Phase| match stop {
-        Stop::Interrupted => outcome::cancelled(request, partial.was_sent()),
-        Stop::Expired => outcome::expired_whole(request, &partial, phase, limit.total, &shared.why_waiting(phase)),
-    };
-    loop {
-        let word = shared.gate.load();
-        if word.generation != link.generation || !matches!(word.state, ClientState::Ready | ClientState::Fenced) {
-            let error = Error::new(ErrorKind::Disconnected, "the master was replaced");
-            return Ok(End::Lost { partial: Partial::default(), stale: true, error });
-        }
-        if word.state == ClientState::Ready {
-            return link
-                .call(shared, request, patience)
-                .map_err(|(stop, partial)| stopped(stop, partial, Phase::Reply));
-        }
-        patience.check().map_err(|stop| stopped(stop, Partial::default(), word.phase()))?;
-        shared.gate.wait_change(word, limit.deadline, interrupt);
-    }
-}
-
-/// A link of the pool. One that rested for long is asked first: what is written to a link that died during its rest may have
-/// been executed, what waits for an answer has not.
-fn take_awake(
-    shared: &Shared,
-    word: GateWord,
-    patience: Patience<'_>,
-) -> std::result::Result<Option<WaitingLink>, Stop> {
-    let options = &shared.config.options;
-    while let Some(mut link) = shared.pool.take(word.generation, options.pool_idle) {
-        if link.used_at.elapsed() <= options.heartbeat_interval {
-            return Ok(Some(link));
-        }
-        let (question, replies) = handshake::role_question(link.engine.protocol());
-        link.engine.push(0, &question, replies);
-        let patience = Patience { silence: Some(options.heartbeat_timeout), ..patience };
-        if let Ok(values) = link.exchange(patience)? {
-            match handshake::role_answer(link.engine.protocol(), &values) {
-                Some(role) if role != Role::Master => shared.doubt_role(word.generation),
-                _ => return Ok(Some(link)),
-            }
-        }
-    }
-    Ok(None)
 }
 
 /// Wait until commands may be written, as the policy says.
@@ -331,13 +228,8 @@ impl WaitingLink {
         };
         let total = left;
         let patience = Patience { limit: Limit { deadline: Some(until), total }, silence: None, ..patience };
-        let door = shared.access.door(Hop::Data);
-        if let Some(tls) = door.stage(&master.node)? {
-            link.engine.encrypt(tls);
-        }
-        let credentials = door.credentials()?;
         let mut handshake =
-            Handshake::new(Hop::Data, options.protocol, &credentials, &shared.client_name, shared.config.db)
+            Handshake::new(Hop::Data, options.protocol, &shared.config.data, &shared.client_name, shared.config.db)
                 .redirected(master.redirects);
         loop {
             let (bytes, replies) = handshake.request();
@@ -345,7 +237,10 @@ impl WaitingLink {
             let values = match link.exchange(patience) {
                 Ok(values) => values?,
                 Err(_) => {
-                    return Err(handshake::stalled(&master.node, link.engine.is_handshaking()));
+                    return Err(Error::new(
+                        ErrorKind::ConnectFailed,
+                        format!("{} did not answer HELLO in time", master.node),
+                    ));
                 }
             };
             if let Some(hello) = handshake.answer(&values)? {
@@ -355,22 +250,8 @@ impl WaitingLink {
         }
     }
 
-    /// The caller that had it alone needs it no more.
-    pub(crate) fn give_back(mut self, shared: &Shared) {
-        if self.engine.is_idle() {
-            self.used_at = Instant::now();
-            shared.pool.put(self);
-        }
-    }
-
-    /// Of which master it is.
-    pub(crate) fn generation(&self) -> u64 {
-        self.generation
-    }
-
     pub(crate) fn is_reusable(&self, generation: u64, max_idle: Duration) -> bool {
-        let idle = self.used_at.elapsed();
-        self.generation == generation && idle < max_idle && (idle < FRESH || socket::is_quiet(&self.stream))
+        self.generation == generation && self.used_at.elapsed() < max_idle && socket::is_quiet(&self.stream)
     }
 
     /// One request, to its replies or to the end of the link.
@@ -379,31 +260,38 @@ impl WaitingLink {
         shared: &Shared,
         request: &Request,
         patience: Patience<'_>,
-    ) -> std::result::Result<End, (Stop, Partial)> {
-        self.engine.push_request(1, request);
-        let replied = self.exchange(patience);
-        let stale = shared.gate.load().generation != self.generation;
-        match replied {
-            Ok(Ok(values)) => Ok(End::Replied { values, stale }),
-            Ok(Err(error)) => Ok(End::Lost { partial: self.engine.take_oldest(), stale, error }),
-            Err(stop) => Err((stop, self.engine.take_oldest())),
+    ) -> std::result::Result<End, (Stop, bool)> {
+        self.engine.push_shaped(1, request.bytes(), request.replies(), request.shape());
+        match self.exchange(patience) {
+            Ok(Ok(values)) => {
+                let stale = shared.gate.load().generation != self.generation;
+                Ok(End::Replied { values, stale })
+            }
+            Ok(Err(error)) => Ok(End::Lost { sent: self.engine.oldest_was_sent(), error }),
+            Err(stop) => Err((stop, self.engine.oldest_was_sent())),
         }
     }
 
     /// Write what is queued and read until it is answered. The inner error is the link's end.
     fn exchange(&mut self, patience: Patience<'_>) -> std::result::Result<Result<Vec<Value>>, Stop> {
+        while !self.engine.output().is_empty() {
+            if let Err(error) = self.set_slice(patience.slice()) {
+                return Ok(Err(error));
+            }
+            match (&*self.stream).write(self.engine.output()) {
+                Ok(count) => self.engine.wrote(count),
+                Err(error) if is_pause(&error) => patience.check()?,
+                Err(error) => return Ok(Err(socket::lost(&error))),
+            }
+        }
         // Since the first look that found nothing: the clock is not read for replies that come at once.
         let mut quiet_since = None;
         loop {
             match self.engine.next() {
                 Ok(Some(Incoming::Replies { values, .. })) => return Ok(Ok(values)),
-                Ok(Some(Incoming::Push(_) | Incoming::Refused { .. })) => continue,
+                Ok(Some(Incoming::Push(_))) => continue,
                 Ok(None) => {}
                 Err(error) => return Ok(Err(error)),
-            }
-            // What TLS has to say before the next reply is only known now.
-            if let Err(error) = self.write_out(patience)? {
-                return Ok(Err(error));
             }
             if let Err(error) = self.set_slice(patience.slice()) {
                 return Ok(Err(error));
@@ -424,20 +312,6 @@ impl WaitingLink {
                 Err(error) => return Ok(Err(socket::lost(&error))),
             }
         }
-    }
-
-    fn write_out(&mut self, patience: Patience<'_>) -> std::result::Result<Result<()>, Stop> {
-        while self.engine.has_output() {
-            if let Err(error) = self.set_slice(patience.slice()) {
-                return Ok(Err(error));
-            }
-            match (&*self.stream).write(self.engine.output()) {
-                Ok(count) => self.engine.wrote(count),
-                Err(error) if is_pause(&error) => patience.check()?,
-                Err(error) => return Ok(Err(socket::lost(&error))),
-            }
-        }
-        Ok(Ok(()))
     }
 
     /// Near a deadline the slice shrinks with every call; far from it, it is set once.

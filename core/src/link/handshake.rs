@@ -8,10 +8,16 @@ use redis::Value;
 
 use super::resp::text;
 use crate::command::encode;
-pub(crate) use crate::config::Hop;
 use crate::config::{Credentials, HostPort, ProtocolPolicy};
 use crate::error::{Error, ErrorKind, Result};
 use crate::node::role::Role;
+
+/// Which hop a link belongs to: it decides how refusals are named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hop {
+    Sentinel,
+    Data,
+}
 
 /// What a server and we speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -289,16 +295,6 @@ pub(crate) fn judge(hop: Hop, replies: &[Value]) -> Result<Hello> {
 fn not_selected(error: &redis::ServerError) -> Error {
     let kind = if error.code() == "NOPERM" { ErrorKind::NoPermission } else { ErrorKind::InvalidOption };
     Error::server(kind, error.code(), &format!("{} (selecting the database)", error.details().unwrap_or_default()))
-}
-
-/// The link was made, and then nothing came.
-pub(crate) fn stalled(node: &HostPort, handshaking: bool) -> Error {
-    let what = if handshaking {
-        "did not end its TLS handshake in time (does its port speak TLS?)"
-    } else {
-        "did not answer HELLO in time"
-    };
-    Error::new(ErrorKind::ConnectFailed, format!("{node} {what}"))
 }
 
 /// What answers must be what this hop looks for.

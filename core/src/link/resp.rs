@@ -55,11 +55,6 @@ impl Parser {
         Parser { bounds, stack: Vec::new(), seen: 0 }
     }
 
-    /// Whether no reply has arrived in part.
-    pub(crate) fn is_between_replies(&self) -> bool {
-        self.stack.is_empty()
-    }
-
     /// Consume as much of `input` as can be understood. Gives the number of consumed bytes and, when it is complete, one
     /// reply; call again with the rest for the next one.
     pub(crate) fn parse(&mut self, input: &[u8]) -> Result<(usize, Option<Value>)> {
@@ -245,13 +240,6 @@ fn find_line_end(bytes: &[u8]) -> Option<usize> {
 }
 
 fn number(line: &[u8]) -> Result<i64> {
-    // Nearly every number is a short length.
-    if let [b'0'..=b'9', ..] = line
-        && line.len() <= 18
-        && line.iter().all(u8::is_ascii_digit)
-    {
-        return Ok(line.iter().fold(0, |number, digit| number * 10 + i64::from(digit - b'0')));
-    }
     std::str::from_utf8(line)
         .ok()
         .and_then(|text| text.parse().ok())

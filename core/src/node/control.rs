@@ -2,7 +2,6 @@
 //! master lives and is still the master.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -10,11 +9,10 @@ use tokio::time::{Instant, sleep_until};
 
 use super::probe::{Prober, ask_role};
 use super::role::Role;
-use crate::error::ErrorKind;
+use crate::config::HostPort;
 use crate::link::talk::Talk;
 use crate::sentinel::topology::{Input, Proof};
 use crate::sentinel::watch::Report;
-use crate::shared::Master;
 
 /// How long a node whose heartbeat was not answered has for the greeting of another link: a slow master is not a dead one.
 const SECOND_LOOK: Duration = Duration::from_secs(1);
@@ -24,9 +22,9 @@ const WORTH_ANOTHER: Duration = Duration::from_secs(1);
 /// How the guard of a link ended.
 enum End {
     /// There is no link.
-    Lost(ErrorKind, String),
+    Lost(String),
     /// The connection was closed by the other side, or broke.
-    Closed(ErrorKind, String),
+    Closed(String),
     /// Its heartbeat was not answered.
     Silent,
     /// The node says that it is not, or no longer, the master.
@@ -37,45 +35,29 @@ enum End {
 ///
 /// A link that is closed is no proof: somebody may have killed just this one. Neither is one that is silent: it may have been
 /// cut without a word. Only a node that refuses the next link, closes that at once as well, or leaves it unanswered, is lost.
-///
-/// The master's socket is where the node proved to be the master, and where everybody's links lead. A node that is only to be found somewhere
-/// else is lost, too: it is used again from there.
-pub(crate) async fn guard(prober: Prober, master: Arc<Master>, reports: mpsc::Sender<Report>) {
-    let Master { node, socket: place, generation, .. } = &*master;
-    let (node, generation) = (node.clone(), *generation);
-    let mut failure = ErrorKind::Disconnected;
+pub(crate) async fn guard(prober: Prober, node: HostPort, generation: u64, reports: mpsc::Sender<Report>) {
     let input = loop {
         let begun = Instant::now();
-        let open = match prober.open_at(&node, *place).await {
-            Ok((talk, _)) if talk.peer != *place => {
-                End::Lost(ErrorKind::ConnectFailed, format!("its name leads to {} now", talk.peer.ip()))
-            }
+        let open = match prober.open(&node).await {
             Ok((talk, role)) => watch(&prober, talk, role).await,
-            Err(cause) => End::Lost(cause.kind, cause.text),
+            Err(cause) => End::Lost(cause.text),
         };
         break match open {
-            End::Closed(..) if begun.elapsed() >= WORTH_ANOTHER => continue,
-            End::Closed(error, why) | End::Lost(error, why) => {
-                failure = error;
-                Input::MasterLost { generation, why }
-            }
+            End::Closed(_) if begun.elapsed() >= WORTH_ANOTHER => continue,
+            End::Closed(why) | End::Lost(why) => Input::MasterLost { generation, why },
             End::NotMaster(role, socket) => {
                 Input::Role { node, role, proof: Proof { socket, not_before: None, redirects: false } }
             }
             End::Silent => {
                 // The sentinels may know more by now.
                 let _ = reports.send(Report::Input(Input::MasterSilent { generation })).await;
-                if let Ok(Ok(_)) = tokio::time::timeout(SECOND_LOOK, prober.open_at(&node, *place)).await {
+                if let Ok(Ok(_)) = tokio::time::timeout(SECOND_LOOK, prober.open(&node)).await {
                     continue;
                 }
-                failure = ErrorKind::Timeout;
                 Input::MasterLost { generation, why: "its heartbeat was not answered".to_owned() }
             }
         };
     };
-    if matches!(input, Input::MasterLost { .. }) {
-        let _ = reports.send(Report::ControlLost { error: failure }).await;
-    }
     let _ = reports.send(Report::Input(input)).await;
 }
 
@@ -90,7 +72,7 @@ async fn watch(prober: &Prober, mut talk: Talk, mut role: Role) -> End {
             incoming = talk.incoming() => match incoming {
                 // Nothing is expected here but the end.
                 Ok(_) => {}
-                Err(error) => return End::Closed(error.kind(), error.message().to_owned()),
+                Err(error) => return End::Closed(error.message().to_owned()),
             },
             () = sleep_until(beat) => match ask_role(&mut talk, options.heartbeat_timeout).await {
                 Some(answer) => {

@@ -24,69 +24,6 @@ pub(crate) struct Offsets {
     pub(crate) changes: u64,
 }
 
-/// Where a node's replication stream stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Position {
-    stream: String,
-    offset: u64,
-    before: Option<(String, u64)>,
-    /// It is a master whose stream moves with whatever is written or published.
-    moves: bool,
-}
-
-/// The question whose answer [`Position::read`] understands.
-pub(crate) fn position_question() -> Vec<u8> {
-    encode(&[b"INFO".as_slice(), b"replication"])
-}
-
-impl Position {
-    /// `None`: this user may not ask.
-    pub(crate) fn read(answer: &Value) -> Option<Position> {
-        let text = info(answer)?;
-        let moves = field(text, "role").as_deref() == Some("master")
-            && field(text, "repl_backlog_active").as_deref() == Some("1");
-        Some(Position {
-            stream: field(text, "master_replid")?,
-            offset: field(text, "master_repl_offset")?.parse().ok()?,
-            before: before(text),
-            moves,
-        })
-    }
-
-    /// A master that was promoted at `first`.
-    #[cfg(test)]
-    pub(crate) fn example(offset: u64, first: u64) -> Position {
-        Position { stream: "b".to_owned(), offset, before: Some(("a".to_owned(), first)), moves: true }
-    }
-
-    /// A replica of the master before.
-    #[cfg(test)]
-    pub(crate) fn replica(offset: u64) -> Position {
-        Position { stream: "a".to_owned(), offset, before: None, moves: false }
-    }
-
-    /// Whether nothing was written or published since this node was promoted.
-    pub(crate) fn is_unmoved(&self) -> bool {
-        self.moves && self.before.as_ref().is_some_and(|(_, first)| *first == self.offset + 1)
-    }
-
-    /// Whether a replica of the former master had come as far as this node when it was promoted.
-    pub(crate) fn was_reached_by(&self, replica: &Position) -> bool {
-        self.before.as_ref().is_some_and(|(stream, first)| *stream == replica.stream && replica.offset + 1 >= *first)
-    }
-}
-
-fn field(info: &str, name: &str) -> Option<String> {
-    let of_name = |line: &str| line.strip_prefix(name).and_then(|rest| rest.strip_prefix(':').map(str::to_owned));
-    info.lines().find_map(of_name)
-}
-
-/// The stream that a node followed before it was promoted, and the first byte of it that it has not.
-fn before(info: &str) -> Option<(String, u64)> {
-    let offset = field(info, "second_repl_offset").and_then(|offset| offset.parse().ok());
-    field(info, "master_replid2").zip(offset)
-}
-
 /// Ask a node. `None`: it cannot be asked, or this user may not.
 pub(crate) async fn ask(talk: &mut Talk, until: Instant) -> Option<Offsets> {
     let mut request = encode(&[b"INFO".as_slice(), b"replication"]);
@@ -104,11 +41,17 @@ fn info(value: &Value) -> Option<&str> {
 }
 
 fn read(info: &str) -> Option<Offsets> {
+    let field = |name: &str| {
+        let of_name =
+            |line: &'_ str| line.strip_prefix(name).and_then(|rest| rest.strip_prefix(':').map(str::to_owned));
+        info.lines().find_map(of_name)
+    };
+    let before = field("second_repl_offset").and_then(|offset| offset.parse().ok());
     Some(Offsets {
-        stream: field(info, "master_replid")?,
-        offset: field(info, "master_repl_offset")?.parse().ok()?,
-        before: before(info),
-        changes: field(info, "rdb_changes_since_last_save")?.parse().ok()?,
+        stream: field("master_replid")?,
+        offset: field("master_repl_offset")?.parse().ok()?,
+        before: field("master_replid2").zip(before),
+        changes: field("rdb_changes_since_last_save")?.parse().ok()?,
     })
 }
 
@@ -148,27 +91,6 @@ mod tests {
         assert_eq!(read(info), Some(new(901)));
         assert_eq!(read("role:master\r\n"), None);
         assert_eq!(read("NOPERM"), None);
-    }
-
-    #[test]
-    fn a_stream_stands_still_only_where_the_promotion_left_it() {
-        let position = |role: &str, offset: u64, first: i64, backlog: u8| {
-            let info = format!(
-                "role:{role}\r\nmaster_replid:b\r\nmaster_replid2:a\r\nmaster_repl_offset:{offset}\r\n\
-                 second_repl_offset:{first}\r\nrepl_backlog_active:{backlog}\r\n"
-            );
-            Position::read(&Value::BulkString(info.into_bytes())).unwrap()
-        };
-        assert!(position("master", 900, 901, 1).is_unmoved());
-        assert!(!position("master", 901, 901, 1).is_unmoved(), "something was published");
-        assert!(!position("master", 900, -1, 1).is_unmoved(), "it was never promoted");
-        assert!(!position("slave", 900, 901, 1).is_unmoved(), "it is no master");
-        assert!(!position("master", 900, 901, 0).is_unmoved(), "its stream does not count");
-        let replica = |stream: &str, offset| Position { stream: stream.to_owned(), offset, before: None, moves: false };
-        let new = position("master", 950, 901, 1);
-        assert!(new.was_reached_by(&replica("a", 900)) && new.was_reached_by(&replica("a", 905)));
-        assert!(!new.was_reached_by(&replica("a", 899)) && !new.was_reached_by(&replica("c", 900)));
-        assert_eq!(Position::read(&Value::Okay), None);
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! Asking a node for its role: once, or every few milliseconds while it is about to be promoted.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,14 +7,12 @@ use redis::Value;
 use tokio::time::{Instant, sleep};
 
 use super::role::Role;
-use crate::access::Access;
 use crate::command::encode;
 use crate::config::{Config, HostPort};
 use crate::error::{Cause, Error, ErrorKind, Step};
 use crate::link::handshake::{self, Hop};
-use crate::link::talk::{Behind, Greeting, Talk};
+use crate::link::talk::{Greeting, Talk};
 use crate::sentinel::topology::{Input, Proof};
-use crate::shared::Shared;
 
 /// How often a selected replica is asked whether it is the master yet.
 const CHASE_INTERVAL: Duration = Duration::from_millis(2);
@@ -26,36 +23,16 @@ const CHASE_CAP: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub(crate) struct Prober {
     pub(crate) config: Arc<Config>,
-    pub(crate) access: Arc<Access>,
     pub(crate) client_name: String,
     /// The moment that the topology's clock counts from.
     pub(crate) origin: Instant,
 }
 
 impl Prober {
-    /// For questions whose answers belong to no particular moment.
-    pub(crate) fn of(shared: &Shared) -> Prober {
-        Prober {
-            config: Arc::clone(&shared.config),
-            access: Arc::clone(&shared.access),
-            client_name: shared.client_name.clone(),
-            origin: Instant::now(),
-        }
-    }
-
     /// Connect to a node and prove its role. A node that is still loading its data is not ready for anything.
     pub(crate) async fn open(&self, node: &HostPort) -> Result<(Talk, Role), Cause> {
-        self.open_first(node, None).await
-    }
-
-    /// The same, with the address that is tried first, if the node's name still leads there.
-    pub(crate) async fn open_at(&self, node: &HostPort, place: SocketAddr) -> Result<(Talk, Role), Cause> {
-        self.open_first(node, Some(place)).await
-    }
-
-    async fn open_first(&self, node: &HostPort, first: Option<SocketAddr>) -> Result<(Talk, Role), Cause> {
         let until = Instant::now() + self.config.options.connect_timeout;
-        let (mut talk, role) = self.greet(node, first, None).await?;
+        let (mut talk, role) = self.greet(node).await?;
         if let Err(error) = check_loaded(&mut talk, until).await {
             return Err(Cause {
                 address: node.to_string(),
@@ -68,24 +45,14 @@ impl Prober {
         Ok((talk, role))
     }
 
-    /// Connect, and subscribe in the same breath, before the role is known.
-    pub(crate) async fn listen(&self, node: &HostPort, behind: &Behind) -> Result<(Talk, Role), Cause> {
-        self.greet(node, None, Some(behind)).await
-    }
-
-    async fn greet(
-        &self,
-        node: &HostPort,
-        first: Option<SocketAddr>,
-        behind: Option<&Behind>,
-    ) -> Result<(Talk, Role), Cause> {
+    async fn greet(&self, node: &HostPort) -> Result<(Talk, Role), Cause> {
         let greeting = Greeting {
-            door: &self.access.door(Hop::Data),
+            hop: Hop::Data,
+            credentials: &self.config.data,
             name: &self.client_name,
             within: self.config.options.connect_timeout,
-            first,
         };
-        let (talk, hello) = Talk::open_with(node, &self.config, greeting, behind).await?;
+        let (talk, hello) = Talk::open(node, &self.config, greeting).await?;
         Ok((talk, hello.role))
     }
 

@@ -4,7 +4,6 @@
 //! error is a *mistake*, and `connect` fails with it at once. Every error lists every sentinel, whatever it said.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
 
 use super::reply::Answer;
 use crate::config::HostPort;
@@ -58,55 +57,11 @@ fn of_named(named: &BTreeSet<&HostPort>, heard: &[Heard<'_>], nodes: &BTreeMap<H
     let error = if causes.is_empty() {
         Error::new(ErrorKind::Timeout, "the master that the sentinels name has not answered yet")
     } else {
-        elsewhere(&causes, heard).unwrap_or_else(|| of_nodes(&causes))
+        of_nodes(&causes)
     };
     causes.extend(silent);
     causes.extend(heard.iter().map(|heard| heard.cause(error.kind())));
     error.with_causes(causes)
-}
-
-/// The sentinels name a node where it is for themselves and not for us: behind NAT, in containers, in another cluster.
-fn elsewhere(causes: &[Cause], heard: &[Heard<'_>]) -> Option<Error> {
-    if causes.iter().any(|cause| !matches!(cause.step, Step::Resolve | Step::Connect)) {
-        return None;
-    }
-    let peers: Vec<SocketAddr> = heard.iter().filter_map(Heard::peer).collect();
-    let remedy = "say how to reach it with the option address_map, or let the servers announce something else \
-                  (replica-announce-ip, sentinel announce-ip)";
-    causes.iter().find_map(|cause| {
-        let Cause { address, resolved, step, .. } = cause;
-        let why = match (step, resolved) {
-            (Step::Resolve, _) => "a name that cannot be resolved here".to_owned(),
-            (_, Some(place)) if is_private(place.ip()) && !peers.iter().any(|peer| are_near(peer.ip(), place.ip())) => {
-                let peer = peers.first()?;
-                format!("an address of a private network that the sentinels themselves, reached at {peer}, are not in")
-            }
-            _ => return None,
-        };
-        let text = format!("the master cannot be reached: the sentinels announce {address}, {why}; {remedy}");
-        Some(Error::new(ErrorKind::ConnectFailed, text))
-    })
-}
-
-/// Addresses that mean something else in every network.
-fn is_private(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(address) => {
-            let [first, second, ..] = address.octets();
-            let shared = first == 100 && (64..128).contains(&second);
-            address.is_private() || address.is_loopback() || address.is_link_local() || shared
-        }
-        IpAddr::V6(address) => address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local(),
-    }
-}
-
-/// Whether two addresses may well be of the same network.
-fn are_near(one: IpAddr, other: IpAddr) -> bool {
-    match (one.to_canonical(), other.to_canonical()) {
-        (IpAddr::V4(one), IpAddr::V4(other)) => one.octets()[..2] == other.octets()[..2],
-        (IpAddr::V6(one), IpAddr::V6(other)) => one.segments()[..4] == other.segments()[..4],
-        _ => false,
-    }
 }
 
 /// The nodes that should be the master could not be used.
@@ -119,11 +74,7 @@ fn of_nodes(causes: &[Cause]) -> Error {
         ErrorKind::MasterAuthRequired => "the master asks for a password (user:password@ in the URL)",
         ErrorKind::MasterAuthFailed => "the master refuses the user or password",
         ErrorKind::AuthNotExpected => "the master has no password, and was given one",
-        ErrorKind::InvalidOption if first.is_some_and(|cause| cause.text.starts_with("option ")) => {
-            "the configuration cannot be used"
-        }
         ErrorKind::InvalidOption => "the master refuses the database",
-        ErrorKind::TlsFailed => "there is no TLS connection to the master",
         ErrorKind::NoPermission => "the master does not allow this user to connect",
         ErrorKind::NotMaster if mistake.is_some() => "what answers cannot be used as a master",
         ErrorKind::NotMaster => "no node says that it is the master",
@@ -138,14 +89,6 @@ impl Heard<'_> {
     fn names(&self) -> Option<&HostPort> {
         match self {
             Heard::Answer { answer, .. } => answer.master.as_ref(),
-            Heard::Failure(_) | Heard::Silence(_) => None,
-        }
-    }
-
-    /// Where the sentinel that answered was reached.
-    fn peer(&self) -> Option<SocketAddr> {
-        match self {
-            Heard::Answer { answer, .. } => answer.peer,
             Heard::Failure(_) | Heard::Silence(_) => None,
         }
     }
@@ -209,7 +152,6 @@ fn complaint_of_sentinels(kind: ErrorKind) -> &'static str {
         ErrorKind::SentinelAuthRequired => "the sentinels ask for a password (option sentinel_password)",
         ErrorKind::SentinelAuthFailed => "the sentinels refuse the user or password",
         ErrorKind::AuthNotExpected => "the sentinels have no password, and were given one",
-        ErrorKind::TlsFailed => "there is no TLS connection to the sentinels",
         ErrorKind::NoPermission => "the sentinels do not allow this user to ask for the master",
         _ => "the sentinels refuse the client",
     }
@@ -227,55 +169,4 @@ pub(super) fn of_minority(heard: &[Heard<'_>], known: usize) -> Error {
     let text = format!("fewer than a majority of {known} known sentinels answer (option minority=refuse)");
     let causes = heard.iter().map(|heard| heard.cause(ErrorKind::NoQuorum)).collect();
     Error::new(ErrorKind::NoQuorum, text).with_causes(causes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn named(node: &str, step: Step, sentinel: &str) -> String {
-        let (host, port) = node.rsplit_once(':').unwrap();
-        let node = HostPort::new(host.trim_matches(['[', ']']), port.parse().unwrap());
-        let cause = Cause {
-            address: node.to_string(),
-            resolved: format!("{node}").parse().ok(),
-            step,
-            kind: ErrorKind::ConnectFailed,
-            text: "refused".to_owned(),
-        };
-        let answer = Answer { master: Some(node.clone()), peer: sentinel.parse().ok(), ..Answer::default() };
-        let seed = HostPort::new("s", 26379);
-        let heard = [Heard::Answer { seed: &seed, answer: &answer }];
-        let error = of_sentinels("m", &heard, &BTreeMap::from([(node, cause)]));
-        assert_eq!(error.kind(), ErrorKind::ConnectFailed);
-        error.message().to_owned()
-    }
-
-    #[test]
-    fn an_address_of_somebody_elses_network_is_explained() {
-        for (node, sentinel) in [
-            ("172.17.0.3:6379", "127.0.0.1:26379"),
-            ("10.0.0.5:6379", "203.0.113.7:26379"),
-            ("192.168.1.5:6379", "[2001:db8::1]:26379"),
-            ("127.0.0.1:6379", "10.0.0.5:26379"),
-            ("[fd00::5]:6379", "[2001:db8::1]:26379"),
-            ("100.64.0.1:6379", "10.0.0.5:26379"),
-        ] {
-            let text = named(node, Step::Connect, sentinel);
-            assert!(text.contains("address_map") && text.contains(node) && text.contains(sentinel), "{text}");
-        }
-        let text = named("redis-0.redis:6379", Step::Resolve, "10.0.0.5:26379");
-        assert!(text.contains("address_map") && text.contains("redis-0.redis:6379"), "{text}");
-    }
-
-    #[test]
-    fn an_address_that_is_only_down_is_not() {
-        for (node, step, sentinel) in [
-            ("10.0.0.5:6379", Step::Connect, "10.0.7.9:26379"),
-            ("203.0.113.7:6379", Step::Connect, "10.0.7.9:26379"),
-            ("172.17.0.3:6379", Step::Auth, "127.0.0.1:26379"),
-        ] {
-            assert_eq!(named(node, step, sentinel), "the master cannot be reached");
-        }
-    }
 }

@@ -71,21 +71,6 @@ pub(crate) struct ReplicaReport {
     pub(crate) address: HostPort,
     pub(crate) flags: String,
     pub(crate) link: String,
-    /// Whom it follows, if the sentinel says so.
-    pub(crate) master: Option<HostPort>,
-}
-
-impl ReplicaReport {
-    /// Whether this sentinel sees nothing wrong with it as a replica of that master.
-    pub(crate) fn is_healthy(&self, of: &HostPort) -> bool {
-        let bad = ["s_down", "o_down", "disconnected", "master_down", "failover_in_progress"];
-        let follows = self.master.as_ref().is_none_or(|master| {
-            // A name and an address may be the same node.
-            let addresses = [&master.host, &of.host].map(|host| host.parse::<std::net::IpAddr>().is_ok());
-            master == of || (addresses[0] != addresses[1] && master.port == of.port)
-        });
-        !self.flags.split(',').any(|flag| bad.contains(&flag)) && self.link != "err" && follows
-    }
 }
 
 /// An event that matters to the master that is being watched.
@@ -124,9 +109,6 @@ pub(crate) fn replicas(value: &Value) -> Vec<ReplicaReport> {
                 address: address(field(item, "ip")?, field(item, "port")?)?,
                 flags: field(item, "flags").unwrap_or_default().to_owned(),
                 link: field(item, "master-link-status").unwrap_or_default().to_owned(),
-                master: field(item, "master-host")
-                    .zip(field(item, "master-port"))
-                    .and_then(|(host, port)| address(host, port)),
             })
         })
         .collect()
@@ -245,25 +227,6 @@ mod tests {
         );
         assert_eq!(event(name, "+sdown", "master mymaster 127.0.0.1 7001"), Some(SentinelEvent::Changed));
         assert_eq!(event(name, "+tilt", "#tilt mode entered"), Some(SentinelEvent::Tilt { on: true }));
-    }
-
-    #[test]
-    fn a_replica_is_healthy_when_nothing_speaks_against_it() {
-        let report = |flags: &str, link: &str, master: Option<HostPort>| ReplicaReport {
-            address: node(7002),
-            flags: flags.to_owned(),
-            link: link.to_owned(),
-            master,
-        };
-        let of = node(7001);
-        assert!(report("slave", "ok", Some(of.clone())).is_healthy(&of));
-        assert!(report("slave", "", None).is_healthy(&of), "an old sentinel says less");
-        assert!(report("slave", "ok", Some(HostPort::new("redis-1", 7001))).is_healthy(&of), "a name");
-        for flags in ["s_down,slave", "o_down,slave", "slave,disconnected", "s_down,slave,disconnected"] {
-            assert!(!report(flags, "ok", Some(of.clone())).is_healthy(&of), "{flags}");
-        }
-        assert!(!report("slave", "err", Some(of.clone())).is_healthy(&of), "its link to the master is down");
-        assert!(!report("slave", "ok", Some(node(7003))).is_healthy(&of), "it follows somebody else");
     }
 
     #[test]

@@ -82,42 +82,6 @@ pub(crate) enum Input {
     Tick,
 }
 
-impl Input {
-    /// Replace the addresses that a sentinel announced by those that they are reached at.
-    pub(crate) fn rewrite(&mut self, map: impl Fn(&HostPort) -> HostPort) {
-        let set = |address: &mut HostPort| *address = map(address);
-        match self {
-            Input::Answered { answer, .. } => {
-                answer.master.iter_mut().for_each(set);
-                answer.replicas.iter_mut().for_each(|replica| set(&mut replica.address));
-                answer.sentinels.iter_mut().for_each(|peer| set(&mut peer.address));
-            }
-            Input::Event { event: SentinelEvent::Selected { candidate, master }, .. } => {
-                set(candidate);
-                set(master);
-            }
-            Input::Event { event: SentinelEvent::Promoted { node, old }, .. } => {
-                set(node);
-                set(old);
-            }
-            // What is ours already, or has no address.
-            Input::Event {
-                event: SentinelEvent::Aborted | SentinelEvent::Tilt { .. } | SentinelEvent::Changed,
-                ..
-            }
-            | Input::SentinelFailed { .. }
-            | Input::SentinelLearned { .. }
-            | Input::SentinelForgotten { .. }
-            | Input::Role { .. }
-            | Input::ProbeFailed { .. }
-            | Input::MasterLost { .. }
-            | Input::MasterSilent { .. }
-            | Input::MasterRefused { .. }
-            | Input::Tick => {}
-        }
-    }
-}
-
 /// What came with a role.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Proof {
@@ -148,8 +112,8 @@ pub(crate) enum Action {
     Switch(Switch),
     /// There is no usable master. Ends a fence, too.
     Suspend { why: String },
-    /// The same master is usable again, at this address.
-    Resume { socket: SocketAddr, redirects: bool },
+    /// The same master is usable again.
+    Resume,
     /// A sentinel named the master that is in use, with this epoch.
     Confirm { epoch: u64, correction: bool },
     /// A lower epoch was accepted.
@@ -482,7 +446,7 @@ impl Topology {
                 if !self.usable && self.may_resume(&node) {
                     self.usable = true;
                     self.ask_at = None;
-                    actions.push(Action::Resume { socket: proof.socket, redirects: proof.redirects });
+                    actions.push(Action::Resume);
                 }
                 if self.failover.is_none() && self.fenced_until.take().is_some() {
                     actions.push(Action::Unfence { why: "the failover was aborted" });

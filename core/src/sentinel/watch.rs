@@ -20,7 +20,7 @@ use super::watches::{Command, Interest, Key, Watches};
 use crate::command::encode;
 use crate::error::{Cause, Error, ErrorKind, Result, Step};
 use crate::link::engine::Incoming;
-use crate::link::handshake::Protocol;
+use crate::link::handshake::{Hop, Protocol};
 use crate::link::resp::text;
 use crate::link::talk::{Greeting, Talk};
 use crate::supervisor::backoff::Backoff;
@@ -36,8 +36,6 @@ const SUSPICIOUS: Duration = Duration::from_secs(1);
 pub(crate) enum Report {
     /// For the topology.
     Input(Input),
-    /// How the control link failed, before the topology is told that it did.
-    ControlLost { error: ErrorKind },
     /// It is connected to this address; `subscribed` is false if it refuses subscriptions.
     Up { sentinel: SentinelId, subscribed: bool, peer: SocketAddr },
 }
@@ -116,10 +114,10 @@ impl Watch {
     async fn connect(&mut self, backoff: &mut Backoff) -> std::result::Result<std::convert::Infallible, End> {
         let key = self.key.clone();
         let greeting = Greeting {
-            door: &key.door,
+            hop: Hop::Sentinel,
+            credentials: key.credentials(),
             name: &key.client_name,
             within: key.config.options.sentinel_timeout,
-            first: None,
         };
         let opening = Talk::open(&key.address, &key.config, greeting);
         tokio::pin!(opening);
@@ -187,7 +185,7 @@ impl Watch {
         Error::new(ErrorKind::Timeout, format!("no answer within {} ms", self.timeout().as_millis()))
     }
 
-    /// Wait before the next try; a newcomer cuts it short, and so does whoever is in a hurry.
+    /// Wait before the next try; a newcomer cuts it short, because somebody waits for the outcome of that try.
     async fn wait(&mut self, pause: Duration) -> std::result::Result<(), Option<oneshot::Sender<()>>> {
         let begun = Instant::now();
         let mut until = begun + pause;
@@ -195,8 +193,7 @@ impl Watch {
             tokio::select! {
                 () = sleep_until(until) => {}
                 command = self.inbox.recv() => {
-                    let hurried = matches!(command, Some(Command::Hurry));
-                    if self.obey(command)?.is_some() || hurried {
+                    if self.obey(command)?.is_some() {
                         until = until.min(begun + self.key.config.options.retry_backoff_base);
                     }
                 }
@@ -221,7 +218,6 @@ impl Watch {
                 }
                 Ok(None)
             }
-            Some(Command::Hurry) => Ok(None),
             Some(Command::Leave { member, left }) => {
                 self.members.remove(&member);
                 let members = &self.members;
@@ -310,8 +306,6 @@ impl Watch {
                 }
                 None => return Err(Error::new(ErrorKind::Protocol, "a reply that nobody asked for")),
             },
-            // Nothing here is asked for that way.
-            Incoming::Refused { .. } => {}
             Incoming::Push(push) => {
                 let Value::Push { kind: PushKind::Message, data } = &push else { return Ok(()) };
                 let Some((channel, payload)) = data.first().and_then(text).zip(data.get(1).and_then(text)) else {

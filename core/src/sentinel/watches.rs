@@ -10,9 +10,7 @@ use tracing::Instrument;
 
 use super::topology::SentinelId;
 use super::watch::{self, Report};
-use crate::access::Door;
-use crate::config::hooks;
-use crate::config::{Config, HostPort, Options};
+use crate::config::{Config, Credentials, HostPort, Options};
 use crate::sync::lock;
 
 /// What two clients must have in common to share the link to a sentinel: where it is, who they are, and what the link does.
@@ -20,16 +18,18 @@ use crate::sync::lock;
 pub(crate) struct Key {
     pub(crate) address: HostPort,
     pub(crate) config: Arc<Config>,
-    pub(crate) door: Door,
     pub(crate) client_name: String,
 }
 
 impl Key {
+    pub(crate) fn credentials(&self) -> &Credentials {
+        self.config.sentinel_credentials()
+    }
+
     /// The name of the link is the first client's; it does not keep others from sharing it.
     fn is_shared_with(&self, other: &Key) -> bool {
         self.address == other.address
-            && self.door.is_shared_with(&other.door)
-            && hooks::same(self.config.hooks.resolver.as_ref(), other.config.hooks.resolver.as_ref())
+            && self.credentials() == other.credentials()
             && link_options(&self.config.options) == link_options(&other.config.options)
     }
 }
@@ -40,7 +40,7 @@ fn link_options(options: &Options) -> impl PartialEq {
         (options.sentinel_timeout, options.poll_interval, options.retry_backoff_base, options.retry_backoff_cap),
         (options.tcp_keepalive_idle, options.tcp_keepalive_interval, options.tcp_keepalive_probes),
         (options.heartbeat_interval, options.heartbeat_timeout),
-        (options.tcp_user_timeout, options.max_reply_bytes, options.max_reply_depth, options.ip_preference),
+        (options.tcp_user_timeout, options.max_reply_bytes, options.max_reply_depth),
     )
 }
 
@@ -70,8 +70,6 @@ pub(super) enum Command {
     Ask {
         master: String,
     },
-    /// Somebody has to know soon whether the sentinel is back.
-    Hurry,
 }
 
 /// See the head of this file.
@@ -143,11 +141,6 @@ impl Membership {
     /// Ask the sentinel for the master soon.
     pub(crate) fn ask(&self) {
         let _ = self.commands.send(Command::Ask { master: self.master.clone() });
-    }
-
-    /// Do not wait long before the next try to connect.
-    pub(crate) fn hurry(&self) {
-        let _ = self.commands.send(Command::Hurry);
     }
 
     /// Leave, and wait until that is done.

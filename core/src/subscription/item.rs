@@ -23,9 +23,9 @@ pub enum Item {
 #[non_exhaustive]
 pub struct Message {
     /// The channel it was published on.
-    pub channel: Arc<[u8]>,
+    pub channel: Vec<u8>,
     /// The pattern that matched, for pattern subscriptions.
-    pub pattern: Option<Arc<[u8]>>,
+    pub pattern: Option<Vec<u8>>,
     /// The payload.
     pub payload: Vec<u8>,
     /// The gap that came just before it, if one did.
@@ -44,9 +44,8 @@ pub struct Gap {
     pub since: SystemTime,
     /// The moment when the server confirmed the subscription again.
     pub until: SystemTime,
-    /// Why: `switched`: the master changed, and it is not certain that everything before and after was heard; `link_lost`: the
-    /// link to the same master was lost; `old_master_silent`: other clients may have gone on publishing at the master that was
-    /// left, and it could not be heard any more; `redundancy_lost`: the second link was in charge, and was lost.
+    /// Why: `switched`, `link_lost`, or `old_master_silent`: other clients may have gone on publishing at the master that
+    /// was left, and it could not be heard any more.
     pub reason: &'static str,
     /// The master before, if there was one.
     pub old_master: Option<HostPort>,
@@ -84,8 +83,8 @@ impl Message {
         let Message { channel, pattern, payload, gap_before, generation, received_at } = self;
         Tree::Map(vec![
             ("type", "message".into()),
-            ("channel", Tree::Bytes(channel.to_vec())),
-            ("pattern", pattern.map_or(Tree::Nil, |pattern| Tree::Bytes(pattern.to_vec()))),
+            ("channel", Tree::Bytes(channel)),
+            ("pattern", pattern.map_or(Tree::Nil, Tree::Bytes)),
             ("payload", Tree::Bytes(payload)),
             ("gap_before", gap_before.map_or(Tree::Nil, |gap| gap.to_tree())),
             ("generation", generation.into()),

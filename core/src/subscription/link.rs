@@ -1,51 +1,45 @@
 //! The subscriber link to the master of one generation, driven by the supervisor: it makes the server have what the
 //! subscriptions want, hands out what comes, and says from when on something may be missing.
 //!
-//! After a switch the old link stays, read-only: see [`leaving`](super::leaving).
+//! After a switch the old link stays, read-only, until the old master closes it: other publishers may still publish there.
 
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use redis::Value;
-use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep_until, timeout};
+use redis::{PushKind, Value};
+use tokio::time::{Instant, sleep, sleep_until};
 
-use super::ahead::Ahead;
-use super::desired::News;
-use super::ear::{Ear, Question, Said};
+use super::Target;
+use super::desired::{Interruption, News};
 use super::item::Gap;
-use super::leaving::{LOOK, Leaving};
-use super::pair::Side;
-use super::verdict::{Interruption, Joined};
 use crate::command::encode;
 use crate::config::HostPort;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind};
 use crate::event::EventKind;
+use crate::link::engine::Incoming;
 use crate::link::handshake::{self, Hop, Protocol};
-use crate::node::offsets::{Position, position_question};
+use crate::link::talk::Talk;
 use crate::node::probe::Prober;
 use crate::node::role::Role;
 use crate::shared::{Master, Shared};
 use crate::status::ClientState;
 use crate::supervisor::backoff::Backoff;
-use crate::timer::at;
 
-/// A link that listened ahead has this long to turn up: it reacts to the same moment as whoever found the new master.
-const AHEAD: Duration = Duration::from_millis(200);
-/// A new link waits so long for the word of the old one, whether it goes on.
-const UNDECIDED: Duration = Duration::from_secs(1);
+/// How long a link to a demoted master is read at the most; Sentinel closes it within some ten seconds.
+const LEAVING_LIMIT: Duration = Duration::from_secs(30);
+/// How often a link that is being left asks whether the node is still a master. As a replica it would repeat what the new
+/// master publishes, and not everybody who demotes a master closes its connections, as Sentinel does.
+const LEAVING_LOOK: Duration = Duration::from_millis(50);
+
+/// A link that is being left and ends in disorder may have lost what was published since its last answer, if that is longer ago.
+const LEAVING_QUIET: Duration = Duration::from_millis(200);
 
 /// Keep subscriptions alive on this master. Ends only when the master was replaced and the old link has ended.
-pub(crate) async fn run(
-    shared: Arc<Shared>,
-    prober: Prober,
-    master: Arc<Master>,
-    mut ahead: Option<oneshot::Receiver<Ahead>>,
-) {
+pub(crate) async fn run(shared: Arc<Shared>, prober: Prober, master: Arc<Master>) {
     let mut backoff = Backoff::new(&shared.config.options);
     let mut gate = shared.gate.watch();
     let mut changes = shared.hub.changes();
-    let is_over = || shared.gate.load().generation != master.generation;
     loop {
         // Without subscriptions there is no link.
         while shared.hub.is_empty() {
@@ -53,93 +47,73 @@ pub(crate) async fn run(
                 _ = changes.changed() => {}
                 _ = gate.changed() => {}
             }
-            if is_over() {
+            if shared.gate.load().generation != master.generation {
                 return;
             }
         }
         let began = Instant::now();
-        let ear = match ahead.take() {
-            Some(found) => timeout(AHEAD, found).await.ok().and_then(|found| found.ok()).map(|Ahead(ear)| ear),
-            None => None,
-        };
-        let ear = match ear {
-            Some(ear) => Some(ear),
-            None => match prober.open(&master.node).await {
-                Ok((talk, Role::Master)) => Some(Ear::new(talk)),
-                _ => None,
-            },
-        };
-        if let Some(ear) = ear {
+        if let Ok((talk, Role::Master)) = prober.open(&master.node).await {
             let registered = shared.links.register("subscriber", &master.node, master.generation, None);
-            shared.link_restored("subscriber", &master);
-            let mut link = Link::new(&shared, &master, ear, began.elapsed());
+            let mut link = Link::new(&shared, &master, talk, began.elapsed());
             let error = link.serve(&mut backoff).await;
             drop(registered);
             tracing::debug!(target: "standfast", node = %master.node, %error, "subscriber link lost");
-            if is_over() {
+            if link.is_left() {
+                // The switch interrupted the subscriptions already; this end is only the last word of the old master.
                 link.left(&prober).await;
                 return;
             }
             link.interrupted();
-            shared.link_lost("subscriber", &master, error.kind(), &link.why_lost(&error));
         }
         backoff.wait().await;
-        if is_over() {
+        if shared.gate.load().generation != master.generation {
             return;
         }
     }
 }
 
-pub(super) struct Link<'a> {
-    pub(super) shared: &'a Shared,
-    pub(super) master: &'a Master,
-    pub(super) ear: Ear,
+struct Link<'a> {
+    shared: &'a Shared,
+    master: &'a Master,
+    talk: Talk,
+    /// What the server was asked for.
+    requested: BTreeSet<Target>,
+    /// Requests in the order in which they will be confirmed, or refused as a whole.
+    batches: VecDeque<Vec<Target>>,
     /// When there was last nothing more to read: what was published before was received, if the link is alive.
-    pub(super) drained_at: SystemTime,
+    drained_at: SystemTime,
     /// When the server last gave a sign of life: what was published before was received.
-    pub(super) alive_at: SystemTime,
+    alive_at: SystemTime,
     /// How long a question to the server took last: what it said is at most that old.
     round_trip: Duration,
     /// Set as soon as commands go to another master.
-    pub(super) leaving: Option<Leaving>,
-    /// When the next heartbeat is due; while one is on its way, its deadline.
-    beat: Instant,
-    /// When the heartbeat on its way was sent.
-    beating: Option<Instant>,
-    /// Why the heartbeat on its way was sent, if somebody was silent for too long.
-    silence: bool,
-    marks: Marks,
-    /// Until when the new link waits for the word of the old one.
-    held_until: Option<Instant>,
+    leaving: Option<Leaving>,
 }
 
-/// Messages of our own.
-#[derive(Debug, Default)]
-struct Marks {
-    /// When the next one is due.
-    due: Option<Instant>,
-    /// The one that is waited for, and when it was sent.
-    awaited: Option<(u64, Instant)>,
-    refused: bool,
-    /// Since when the second link has been in charge although this one is there.
-    second_in_charge: Option<Instant>,
+/// A link to a master that was replaced.
+struct Leaving {
+    /// When it is given up at the latest.
+    by: Instant,
+    /// When the old master answered last.
+    answered: Instant,
+    /// The old master says that it is a replica.
+    demoted: bool,
+    /// How many subscriptions had been opened before it was left.
+    opened: u64,
 }
 
 impl<'a> Link<'a> {
-    fn new(shared: &'a Shared, master: &'a Master, ear: Ear, round_trip: Duration) -> Link<'a> {
+    fn new(shared: &'a Shared, master: &'a Master, talk: Talk, round_trip: Duration) -> Link<'a> {
         Link {
             shared,
             master,
-            ear,
+            talk,
+            requested: BTreeSet::new(),
+            batches: VecDeque::new(),
             drained_at: SystemTime::now(),
             alive_at: SystemTime::now(),
             round_trip,
             leaving: None,
-            beat: Instant::now() + shared.config.options.heartbeat_interval,
-            beating: None,
-            silence: false,
-            marks: Marks::default(),
-            held_until: None,
         }
     }
 
@@ -155,119 +129,90 @@ impl<'a> Link<'a> {
         }
     }
 
-    async fn try_serve(&mut self, backoff: &mut Backoff) -> Result<std::convert::Infallible> {
+    async fn try_serve(&mut self, backoff: &mut Backoff) -> Result<std::convert::Infallible, Error> {
+        let options = &self.shared.config.options;
         let mut gate = self.shared.gate.watch();
         let mut changes = self.shared.hub.changes();
-        let mut decisions = self.shared.hub.decisions();
-        self.begin().await?;
-        // Whoever listened ahead may have asked for what is wanted no longer.
-        changes.mark_changed();
+        let mut beat = Instant::now() + options.heartbeat_interval;
+        // While a heartbeat is on its way `beat` is its deadline, and this is when it was sent.
+        let mut beating: Option<Instant> = None;
         loop {
-            self.hear()?;
             if self.is_left() {
-                self.leave()?;
+                if self.leaving.is_none() {
+                    if self.talk.protocol() == Protocol::Resp2 {
+                        // While it subscribes it cannot be asked for its role, so it might repeat the new master unnoticed.
+                        return Err(Error::new(ErrorKind::Disconnected, "the master was replaced"));
+                    }
+                    let now = Instant::now();
+                    let opened = self.shared.hub.opened();
+                    self.leaving = Some(Leaving { by: now + LEAVING_LIMIT, answered: now, demoted: false, opened });
+                    beat = now;
+                }
             } else {
-                self.follow(&mut changes).await?;
+                self.reconcile().await?;
+                // A master that is about to be replaced is asked at once and often: the closer its last sign of life, the
+                // shorter the gap.
+                if beating.is_none() && self.shared.gate.load().state == ClientState::Fenced {
+                    beat = beat.min(Instant::now() + LEAVING_LOOK);
+                }
+                self.note_drained();
             }
-            let marks = self.marks_due();
-            let proof = self.leaving.as_ref().and_then(|leaving| leaving.proof_by);
-            let silent = if self.leaving.is_none() && !self.silence { self.silent_at() } else { None };
             tokio::select! {
-                received = self.ear.talk.receive(), if self.held_until.is_none() => {
-                    received?;
-                    self.heard();
-                    backoff.succeeded();
+                // Cancel-safe: nothing is lost if another branch wins.
+                incoming = self.talk.incoming() => {
+                    match incoming {
+                        Ok(Incoming::Push(push)) => {
+                            self.note_alive();
+                            self.push(push);
+                            backoff.succeeded();
+                        }
+                        Ok(Incoming::Replies { values, .. }) => {
+                            if self.leaving.is_none() {
+                                self.round_trip = beating.map_or(self.round_trip, |sent| sent.elapsed());
+                            }
+                            self.note_alive();
+                            self.still_master(&values)?;
+                        }
+                        Err(error) if error.kind() == ErrorKind::NoPermission => self.refused(&error),
+                        Err(error) => return Err(error),
+                    }
+                    // Any byte is life.
+                    if self.leaving.is_none() {
+                        beating = None;
+                        beat = Instant::now() + options.heartbeat_interval;
+                    }
                 }
-                _ = decisions.changed(), if self.held_until.is_some() => {}
-                () = at(self.held_until) => self.old_link_is_late(),
-                _ = changes.changed(), if self.leaving.is_none() => changes.mark_changed(),
+                _ = changes.changed(), if self.leaving.is_none() => {}
                 _ = gate.changed() => {}
-                () = at(marks) => self.send_mark().await?,
-                () = at(silent) => self.check_silence().await?,
-                () = at(proof) => self.proved(false),
-                () = sleep_until(self.beat) => self.on_beat().await?,
+                () = sleep_until(beat) => match &self.leaving {
+                    None => {
+                        if beating.is_some() {
+                            return Err(Error::new(ErrorKind::Disconnected, "its heartbeat was not answered"));
+                        }
+                        beating = Some(Instant::now());
+                        beat = Instant::now() + options.heartbeat_timeout;
+                        self.talk.send_expecting(&encode(&[b"PING".as_slice()]), 1).await?;
+                    }
+                    Some(leaving) => {
+                        if leaving.by <= Instant::now() {
+                            return Err(Error::new(ErrorKind::Disconnected, "the old master did not close the link"));
+                        }
+                        if leaving.answered.elapsed() > options.heartbeat_timeout {
+                            return Err(Error::new(ErrorKind::Disconnected, "the old master does not answer"));
+                        }
+                        beat = Instant::now() + LEAVING_LOOK;
+                        self.talk.send_expecting(&encode(&[b"HELLO".as_slice()]), 1).await?;
+                    }
+                },
             }
         }
     }
 
-    /// Subscribe, and ask where the stream stands.
-    async fn begin(&mut self) -> Result<()> {
-        if !self.ear.requested.is_empty() {
-            // It listened ahead, and has asked already.
-            return Ok(());
-        }
-        let hub = &self.shared.hub;
-        let plan = hub.plan(&self.ear.requested);
-        if self.ear.talk.protocol() == Protocol::Resp2 {
-            // While it subscribes it can be asked nothing.
-            self.joined(None);
-            return self.ear.follow(plan, hub.mark()).await;
-        }
-        self.ear.follow(plan, hub.mark()).await?;
-        self.ear.ask(Question::Position, &position_question()).await
+    fn note_drained(&mut self) {
+        self.drained_at = SystemTime::now() - self.round_trip;
     }
 
-    fn joined(&self, position: Option<Position>) {
-        let (node, generation) = (self.master.node.clone(), self.master.generation);
-        announce_all(self.shared, self.shared.hub.joined(Joined { node, generation, position }));
-    }
-
-    /// Hand out everything that has arrived.
-    fn hear(&mut self) -> Result<()> {
-        let (hub, generation) = (&self.shared.hub, self.master.generation);
-        loop {
-            if hub.is_undecided(generation) {
-                self.held_until.get_or_insert_with(|| Instant::now() + UNDECIDED);
-                return Ok(());
-            }
-            self.held_until = None;
-            let (brought, said) = self.ear.hand_out(hub, Side::First, generation)?;
-            if brought.overflowed > 0 {
-                let queues = vec![("queues", brought.overflowed.into())];
-                self.shared.announce(EventKind::SubscriptionDropped, queues);
-            }
-            if let Some(gap) = &brought.gap {
-                announce_gap(self.shared, gap);
-            }
-            self.marks.awaited =
-                self.marks.awaited.filter(|(number, _)| brought.mark.is_none_or(|mark| mark < *number));
-            match said {
-                None => return Ok(()),
-                Some(said) => self.understand(said)?,
-            }
-        }
-    }
-
-    fn understand(&mut self, said: Said) -> Result<()> {
-        let hub = &self.shared.hub;
-        match said {
-            Said::Confirmed(target) if !self.is_left() => announce_all(self.shared, hub.confirm(&target)),
-            Said::Confirmed(_) => {}
-            Said::Refused(targets, why) if targets.contains(hub.mark()) => self.marks_refused(&why),
-            Said::Refused(targets, why) => hub.refuse(&targets, &why),
-            Said::Answered(Question::Beat, _) => {
-                self.silence = false;
-                hub.proved_alive();
-            }
-            Said::Answered(Question::Role, values) => self.role(&values)?,
-            Said::Answered(Question::Position, values) => self.joined(values.first().and_then(Position::read)),
-            Said::Answered(Question::Mark, values) => {
-                if let Some(Value::ServerError(error)) = values.first() {
-                    self.marks_refused(&format!("{} {}", error.code(), error.details().unwrap_or_default()));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Any byte is life.
-    fn heard(&mut self) {
-        if self.leaving.is_none() {
-            if let Some(sent) = self.beating.take() {
-                self.round_trip = sent.elapsed();
-            }
-            self.beat = Instant::now() + self.shared.config.options.heartbeat_interval;
-        }
+    fn note_alive(&mut self) {
         self.alive_at = SystemTime::now() - self.round_trip;
         if !self.is_left() {
             self.shared.set_heard_until(self.alive_at);
@@ -275,186 +220,147 @@ impl<'a> Link<'a> {
     }
 
     /// Ask the server for what is wanted and not asked for yet, and take back what nobody wants any more.
-    async fn follow(&mut self, changes: &mut tokio::sync::watch::Receiver<u64>) -> Result<()> {
-        if changes.has_changed().unwrap_or(false) {
-            changes.mark_unchanged();
-            let plan = self.shared.hub.plan(&self.ear.requested);
-            self.ear.follow(plan, self.shared.hub.mark()).await?;
-        }
-        // A master that is about to be replaced is asked at once and often: the closer its last sign of life, the shorter the
-        // gap.
-        if self.beating.is_none() && self.shared.gate.load().state == ClientState::Fenced {
-            self.beat = self.beat.min(Instant::now() + LOOK);
-        }
-        self.drained_at = SystemTime::now() - self.round_trip;
-        Ok(())
-    }
-
-    /// Commands go to another master.
-    fn leave(&mut self) -> Result<()> {
-        if self.leaving.is_none() {
-            if self.ear.talk.protocol() == Protocol::Resp2 {
-                // While it subscribes it cannot be asked for its role, so it might repeat the new master unnoticed.
-                return Err(Error::new(ErrorKind::Disconnected, "the master was replaced"));
-            }
-            self.leaving = Some(Leaving::new(self.shared.hub.opened(), self.beating));
-            self.held_until = None;
-            self.beat = Instant::now();
-        }
-        Ok(())
-    }
-
-    async fn on_beat(&mut self) -> Result<()> {
-        let limit = self.shared.config.options.heartbeat_timeout;
-        let lost = |why: &str| Err(Error::new(ErrorKind::Disconnected, why));
-        let (question, words): (_, &[u8]) = match &self.leaving {
-            None if self.beating.is_some() => return lost("its heartbeat was not answered"),
-            None => {
-                self.beating = Some(Instant::now());
-                self.beat = Instant::now() + limit;
-                (Question::Beat, b"PING")
-            }
-            Some(leaving) if leaving.by <= Instant::now() => return lost("the old master did not close the link"),
-            Some(leaving) if leaving.answered.elapsed() > limit => return lost("the old master does not answer"),
-            Some(_) => {
-                self.beat = Instant::now() + LOOK;
-                (Question::Role, b"HELLO")
-            }
-        };
-        self.ear.ask(question, &encode(&[words])).await
-    }
-
-    /// The node's own word about its role, when it is being left or was silent for too long.
-    fn role(&mut self, replies: &[Value]) -> Result<()> {
-        let is_master = !matches!(handshake::judge(Hop::Data, replies), Ok(hello) if hello.role != Role::Master);
-        match &mut self.leaving {
-            None if is_master => {
-                self.silence = false;
-                self.shared.hub.proved_alive();
-                Ok(())
-            }
-            None => {
-                self.shared.doubt_role(self.master.generation);
-                Err(Error::new(ErrorKind::NotMaster, "it was silent for `max_silence`, and is no master any more"))
-            }
-            Some(leaving) => {
-                leaving.answered = Instant::now();
-                leaving.demoted = !is_master;
-                // What a master had published before it was demoted lay before this answer.
-                self.proved(true);
-                match is_master {
-                    true => Ok(()),
-                    false => Err(Error::new(ErrorKind::Disconnected, "the old master is a replica by now")),
+    async fn reconcile(&mut self) -> Result<(), Error> {
+        let wanted = self.shared.hub.wanted();
+        let more: Vec<Target> = wanted.difference(&self.requested).cloned().collect();
+        let less: Vec<Target> = self.requested.difference(&wanted).cloned().collect();
+        for (command, targets) in [("SUBSCRIBE", &more), ("UNSUBSCRIBE", &less)] {
+            for patterns in [false, true] {
+                let of_kind: Vec<Target> =
+                    targets.iter().filter(|target| matches!(target, Target::Pattern(_)) == patterns).cloned().collect();
+                if of_kind.is_empty() {
+                    continue;
+                }
+                let command = if patterns { format!("P{command}") } else { command.to_owned() };
+                let mut args: Vec<&[u8]> = vec![command.as_bytes()];
+                args.extend(of_kind.iter().map(|target| match target {
+                    Target::Channel(name) | Target::Pattern(name) => name.as_slice(),
+                }));
+                self.talk.send(&encode(&args)).await?;
+                if !command.contains("UN") {
+                    self.batches.push_back(of_kind);
                 }
             }
         }
+        self.requested = wanted;
+        Ok(())
     }
 
-    fn silent_at(&self) -> Option<Instant> {
-        self.shared.hub.silent_at().map(Instant::from_std)
-    }
-
-    /// A subscription heard nothing for longer than it may: does the link live, and is it the master's?
-    async fn check_silence(&mut self) -> Result<()> {
-        self.silence = true;
-        let now = Instant::now();
-        self.beating = Some(self.beating.unwrap_or(now));
-        self.beat = now + self.shared.config.options.heartbeat_timeout;
-        let resp2 = self.ear.talk.protocol() == Protocol::Resp2;
-        let (question, words): (_, &[u8]) = if resp2 { (Question::Beat, b"PING") } else { (Question::Role, b"HELLO") };
-        self.ear.ask(question, &encode(&[words])).await
-    }
-
-    /// When a mark has to be sent, or has been missed.
-    fn marks_due(&mut self) -> Option<Instant> {
-        let Some(every) = self.shared.hub.mark_interval() else {
-            self.marks = Marks { refused: self.marks.refused, ..Marks::default() };
-            return None;
+    fn push(&mut self, push: Value) {
+        let Value::Push { kind, mut data } = push else { return };
+        let mut bytes = |at: usize| match data.get_mut(at) {
+            Some(Value::BulkString(bytes)) => std::mem::take(bytes),
+            _ => Vec::new(),
         };
-        if self.marks.refused || self.leaving.is_some() || self.ear.talk.protocol() == Protocol::Resp2 {
-            return None;
-        }
-        let due = self.marks.due.get_or_insert_with(Instant::now);
-        *due = (*due).min(Instant::now() + every);
-        Some(*due)
-    }
-
-    async fn send_mark(&mut self) -> Result<()> {
-        let (hub, limit) = (&self.shared.hub, self.shared.config.options.heartbeat_timeout);
-        let now = Instant::now();
-        if self.marks.awaited.is_some_and(|(_, since)| since + limit <= now) && hub.wants_pulse() {
-            self.shared.doubt_role(self.master.generation);
-            return Err(Error::new(ErrorKind::Disconnected, "its pulse did not come back"));
-        }
-        // The second link hears nothing of what this one does.
-        if hub.second_in_charge(self.master.generation) {
-            if *self.marks.second_in_charge.get_or_insert(now) + limit <= now {
-                self.marks.second_in_charge = None;
-                if let Some(gap) = hub.give_up_second(self.master.generation) {
-                    announce_gap(self.shared, &gap);
-                }
+        match kind {
+            PushKind::Message => {
+                let (channel, payload) = (bytes(0), bytes(1));
+                self.deliver(&Target::Channel(channel.clone()), &channel, &payload);
             }
-        } else {
-            self.marks.second_in_charge = None;
+            PushKind::PMessage => {
+                let (pattern, channel, payload) = (bytes(0), bytes(1), bytes(2));
+                self.deliver(&Target::Pattern(pattern), &channel, &payload);
+            }
+            PushKind::Subscribe => self.confirmed(&Target::Channel(bytes(0))),
+            PushKind::PSubscribe => self.confirmed(&Target::Pattern(bytes(0))),
+            PushKind::Unsubscribe if !self.is_left() => self.shared.hub.unconfirm(&Target::Channel(bytes(0))),
+            PushKind::PUnsubscribe if !self.is_left() => self.shared.hub.unconfirm(&Target::Pattern(bytes(0))),
+            _ => {}
         }
-        self.marks.due = hub.mark_interval().map(|every| now + every);
-        let number = hub.next_mark();
-        self.marks.awaited.get_or_insert((number, now));
-        let number = number.to_string();
-        let request = encode(&[b"PUBLISH".as_slice(), &hub.mark().name, number.as_bytes()]);
-        self.ear.ask(Question::Mark, &request).await
     }
 
-    fn marks_refused(&mut self, why: &str) {
-        self.marks.refused = true;
-        tracing::warn!(target: "standfast", node = %self.master.node, why, "messages of our own are refused");
-        self.shared.hub.refuse_marks(why);
+    fn deliver(&self, target: &Target, channel: &[u8], payload: &[u8]) {
+        let overflowed = self.shared.hub.deliver(target, channel, payload, self.master.generation);
+        if overflowed > 0 {
+            self.shared.announce(EventKind::SubscriptionDropped, vec![("queues", overflowed.into())]);
+        }
     }
 
-    /// The old link did not say in time whether it goes on.
-    fn old_link_is_late(&self) {
-        let news = self.shared.hub.old_link_is_late(self.master.generation);
-        announce_all(self.shared, news);
+    fn confirmed(&mut self, target: &Target) {
+        if let Some(batch) = self.batches.front_mut() {
+            batch.retain(|asked| asked != target);
+            if batch.is_empty() {
+                self.batches.pop_front();
+            }
+        }
+        if self.is_left() {
+            return;
+        }
+        for news in self.shared.hub.confirm(target, &self.master.node, self.master.generation) {
+            match news {
+                News::Ready { subscription } => {
+                    self.shared.announce(EventKind::SubscriptionReady, vec![("subscription", subscription.into())]);
+                }
+                News::Gap(gap) => self.announce_gap(&gap),
+            }
+        }
+    }
+
+    fn announce_gap(&self, gap: &Gap) {
+        let text = |node: &Option<HostPort>| node.as_ref().map(ToString::to_string).into();
+        self.shared.announce(
+            EventKind::SubscriptionGap,
+            vec![
+                ("reason", gap.reason.into()),
+                ("since", gap.since.into()),
+                ("until", gap.until.into()),
+                ("old_master", text(&gap.old_master)),
+                ("new_master", text(&gap.new_master)),
+            ],
+        );
+    }
+
+    /// A subscription is answered by pushes, its refusal by an error: it is about the oldest request.
+    fn refused(&mut self, error: &Error) {
+        if let Some(batch) = self.batches.pop_front() {
+            self.shared.hub.refuse(&batch, error.message());
+        }
+    }
+
+    /// The master that was left is heard no longer. If that was its own word, nothing is missing.
+    async fn left(&self, prober: &Prober) {
+        // Without it the switch came last, and has marked what there is to mark.
+        let Some(leaving) = &self.leaving else { return };
+        if leaving.demoted || self.talk.closed || leaving.answered.elapsed() < LEAVING_QUIET {
+            return;
+        }
+        // It may be reachable again, and others may take it for the master still: the gap ends when it is none.
+        let by = Instant::now() + LEAVING_LIMIT;
+        while Instant::now() < by
+            && let Ok((_, Role::Master)) = prober.open(&self.master.node).await
+        {
+            sleep(LEAVING_LOOK).await;
+        }
+        let gap = Gap {
+            since: self.alive_at,
+            until: SystemTime::now(),
+            reason: "old_master_silent",
+            old_master: Some(self.master.node.clone()),
+            new_master: self.shared.known(|known| known.master.clone()),
+            generation: self.shared.gate.load().generation,
+        };
+        if let Some(gap) = self.shared.hub.left_in_silence(gap, leaving.opened) {
+            self.announce_gap(&gap);
+        }
+    }
+
+    /// The answer of a master that is being left. A heartbeat from before the switch may be answered in between.
+    fn still_master(&mut self, replies: &[Value]) -> Result<(), Error> {
+        let Some(leaving) = &mut self.leaving else { return Ok(()) };
+        leaving.answered = Instant::now();
+        match handshake::judge(Hop::Data, replies) {
+            Ok(hello) if hello.role != Role::Master => {
+                leaving.demoted = true;
+                Err(Error::new(ErrorKind::Disconnected, "the old master is a replica by now"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn interrupted(&self) {
         // A link that fell silent, or was reset, may have lost what was published since it last gave a sign of life.
-        let since = if self.ear.talk.closed { self.drained_at } else { self.alive_at };
+        let since = if self.talk.closed { self.drained_at } else { self.alive_at };
         self.shared.set_heard_until(since);
-        let old_master = self.master.node.clone();
-        let interruption = Interruption { since, reason: "link_lost", old_master };
-        self.shared.hub.lost(self.master.generation, &interruption);
+        self.shared.hub.interrupt(&Interruption { since, reason: "link_lost", old_master: self.master.node.clone() });
     }
-
-    fn why_lost(&self, error: &Error) -> String {
-        match self.silence {
-            true => format!("no message for `max_silence`, and then: {}", error.message()),
-            false => error.message().to_owned(),
-        }
-    }
-}
-
-pub(super) fn announce_all(shared: &Shared, news: Vec<News>) {
-    for news in news {
-        match news {
-            News::Ready { subscription } => {
-                shared.announce(EventKind::SubscriptionReady, vec![("subscription", subscription.into())]);
-            }
-            News::Gap(gap) => announce_gap(shared, &gap),
-        }
-    }
-}
-
-pub(super) fn announce_gap(shared: &Shared, gap: &Gap) {
-    let text = |node: &Option<HostPort>| node.as_ref().map(ToString::to_string).into();
-    shared.announce(
-        EventKind::SubscriptionGap,
-        vec![
-            ("reason", gap.reason.into()),
-            ("since", gap.since.into()),
-            ("until", gap.until.into()),
-            ("old_master", text(&gap.old_master)),
-            ("new_master", text(&gap.new_master)),
-        ],
-    );
 }

@@ -1,22 +1,11 @@
 //! Subscriptions: what the user wants, kept as desired state; the supervisor makes the servers have it and marks every
 //! interruption.
 
-pub(crate) mod ahead;
 mod desired;
-mod ear;
-#[cfg(test)]
-mod hub_tests;
 mod item;
-mod leaving;
 pub(crate) mod link;
-mod pair;
-mod post;
 mod queue;
-mod routes;
-pub(crate) mod second;
-mod verdict;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,31 +13,25 @@ use crate::bell::{Bell, Interrupt, Waited};
 use crate::client::ClientHandle;
 use crate::config::{Config, OptionValue, Options, OverflowPolicy};
 use crate::error::{Error, ErrorKind, Phase, Result};
-use crate::link::published::Kind;
 
-pub(crate) use desired::Hub;
-use desired::Wishes;
+pub(crate) use desired::{Hub, Interruption};
 pub use item::{Dropped, Gap, Item, Message};
 use queue::ItemQueue;
-pub(crate) use verdict::Interruption;
 
-/// What to subscribe to, how much of it may wait, and what is done to hear it all.
+/// What to subscribe to, and how much of it may wait.
 #[derive(Clone, Debug, Default)]
 pub struct Channels {
-    targets: BTreeSet<Target>,
+    targets: Vec<Target>,
     items: Option<u64>,
     bytes: Option<u64>,
     overflow: Option<OverflowPolicy>,
-    max_silence: Option<Option<Duration>>,
-    pulse_interval: Option<Option<Duration>>,
-    redundancy: Option<u64>,
 }
 
-/// A channel, a pattern or a sharded channel.
+/// A channel or a pattern.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Target {
-    pub(crate) kind: Kind,
-    pub(crate) name: Arc<[u8]>,
+pub(crate) enum Target {
+    Channel(Vec<u8>),
+    Pattern(Vec<u8>),
 }
 
 impl Channels {
@@ -62,28 +45,20 @@ impl Channels {
         patterns.into_iter().fold(Channels::default(), |all, pattern| all.pattern(pattern))
     }
 
-    /// These sharded channels: what is published there with SPUBLISH (servers from 7.0).
-    pub fn sharded<C: AsRef<[u8]>>(channels: impl IntoIterator<Item = C>) -> Channels {
-        channels.into_iter().fold(Channels::default(), |all, channel| all.sharded_channel(channel))
-    }
-
     /// One more channel.
     pub fn channel(self, channel: impl AsRef<[u8]>) -> Channels {
-        self.with(Kind::Channel, channel.as_ref())
+        self.with(Target::Channel(channel.as_ref().to_vec()))
     }
 
     /// One more pattern.
     pub fn pattern(self, pattern: impl AsRef<[u8]>) -> Channels {
-        self.with(Kind::Pattern, pattern.as_ref())
+        self.with(Target::Pattern(pattern.as_ref().to_vec()))
     }
 
-    /// One more sharded channel.
-    pub fn sharded_channel(self, channel: impl AsRef<[u8]>) -> Channels {
-        self.with(Kind::Shard, channel.as_ref())
-    }
-
-    fn with(mut self, kind: Kind, name: &[u8]) -> Channels {
-        self.targets.insert(Target { kind, name: name.into() });
+    fn with(mut self, target: Target) -> Channels {
+        if !self.targets.contains(&target) {
+            self.targets.push(target);
+        }
         self
     }
 
@@ -105,27 +80,7 @@ impl Channels {
         self
     }
 
-    /// How long no message may come before the link has to prove that it lives; the client's `max_silence` otherwise.
-    pub fn max_silence(mut self, limit: Option<Duration>) -> Channels {
-        self.max_silence = Some(limit);
-        self
-    }
-
-    /// How often a message of our own goes the whole way through the server; the client's `pulse_interval` otherwise. The user
-    /// needs the right to publish.
-    pub fn pulse_interval(mut self, every: Option<Duration>) -> Channels {
-        self.pulse_interval = Some(every);
-        self
-    }
-
-    /// How many nodes are listened to, 1 or 2; the client's `redundancy` otherwise. The second one is a replica.
-    pub fn redundancy(mut self, nodes: u64) -> Channels {
-        self.redundancy = Some(nodes);
-        self
-    }
-
-    /// Set an option of this subscription by its name: `subscription_items`, `subscription_bytes`, `overflow`, `max_silence`,
-    /// `pulse_interval`, `redundancy`.
+    /// Set an option of this subscription by its name: `subscription_items`, `subscription_bytes`, `overflow`.
     ///
     /// # Errors
     /// [`ErrorKind::UnknownOption`] or [`ErrorKind::InvalidOption`].
@@ -136,9 +91,6 @@ impl Channels {
             "subscription_items" => self.items = Some(options.subscription_items),
             "subscription_bytes" => self.bytes = Some(options.subscription_bytes),
             "overflow" => self.overflow = Some(options.overflow),
-            "max_silence" => self.max_silence = Some(options.max_silence),
-            "pulse_interval" => self.pulse_interval = Some(options.pulse_interval),
-            "redundancy" => self.redundancy = Some(options.redundancy),
             // Of a later version, and at its default.
             _ if Config::is_for_subscriptions(name) => {}
             _ => {
@@ -167,7 +119,7 @@ struct Inner {
 
 impl Subscription {
     pub(crate) fn open(client: &Arc<ClientHandle>, channels: Channels) -> Result<Subscription> {
-        let Channels { targets, items, bytes, overflow, max_silence, pulse_interval, redundancy } = channels;
+        let Channels { targets, items, bytes, overflow } = channels;
         if targets.is_empty() {
             return Err(Error::new(ErrorKind::InvalidArgument, "a subscription needs a channel or a pattern"));
         }
@@ -177,19 +129,7 @@ impl Subscription {
             bytes.unwrap_or(options.subscription_bytes),
             overflow.unwrap_or(options.overflow),
         ));
-        let nodes = redundancy.unwrap_or(options.redundancy);
-        if !(1..=2).contains(&nodes) {
-            return Err(Error::new(ErrorKind::InvalidOption, "option redundancy takes a whole number from 1 to 2"));
-        }
-        let wishes = Wishes {
-            redundant: nodes == 2,
-            pulse: pulse_interval.unwrap_or(options.pulse_interval),
-            max_silence: max_silence.unwrap_or(options.max_silence),
-        };
-        if wishes.pulse == Some(Duration::ZERO) || wishes.max_silence == Some(Duration::ZERO) {
-            return Err(Error::new(ErrorKind::InvalidOption, "an interval of no length is none"));
-        }
-        let id = client.shared().hub.add(targets.into_iter().collect(), Arc::clone(&queue), wishes)?;
+        let id = client.shared().hub.add(targets, Arc::clone(&queue))?;
         Ok(Subscription { inner: Arc::new(Inner { client: Arc::clone(client), id, queue }) })
     }
 
@@ -249,16 +189,6 @@ impl Subscription {
     pub fn try_next(&self) -> Result<Option<Item>> {
         self.inner.client.shared().check_process()?;
         self.inner.queue.pop()
-    }
-
-    /// The items that are there, up to `max` of them and until their payloads are `bytes` together, put behind what is in `into`: for
-    /// who reads many. What was taken counts no longer for the bounds of the queue.
-    ///
-    /// # Errors
-    /// As [`Subscription::try_next`], when nothing was taken.
-    pub fn try_next_many(&self, max: usize, bytes: usize, into: &mut Vec<Item>) -> Result<()> {
-        self.inner.client.shared().check_process()?;
-        self.inner.queue.pop_many(max, bytes, into)
     }
 
     /// The next item; `None` when the timeout passes first. A timeout of `None` waits for ever.

@@ -10,18 +10,12 @@ use crate::config::OverflowPolicy;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sync::lock;
 
-/// So many items a reader takes out at once, beyond the bounds of the queue.
-const AHEAD: usize = 128;
-
 /// See the head of this file.
 #[derive(Debug)]
 pub(crate) struct ItemQueue {
     max_items: usize,
     max_bytes: u64,
     policy: OverflowPolicy,
-    /// What the reader takes next, taken out together: reader and link meet at the lock of `state` once for all of it.
-    /// Locked before `state`.
-    ahead: Mutex<VecDeque<Item>>,
     state: Mutex<State>,
     /// Rings while there is something to read.
     items: Bell,
@@ -46,7 +40,6 @@ impl ItemQueue {
             max_items: usize::try_from(max_items).unwrap_or(usize::MAX),
             max_bytes,
             policy,
-            ahead: Mutex::default(),
             state: Mutex::default(),
             items: Bell::default(),
             ready: Bell::default(),
@@ -79,23 +72,12 @@ impl ItemQueue {
         }
     }
 
-    /// Messages arrived. `true` if something was dropped that was not dropped before.
-    pub(crate) fn push_messages(&self, messages: impl IntoIterator<Item = Message>) -> bool {
+    /// A message arrived. `true` if something was dropped that was not dropped before.
+    pub(crate) fn push_message(&self, mut message: Message) -> bool {
         let mut state = lock(&self.state);
-        let mut dropped = false;
-        for message in messages {
-            if state.end.is_some() {
-                break;
-            }
-            dropped |= self.push(&mut state, message);
+        if state.end.is_some() {
+            return false;
         }
-        if !state.items.is_empty() {
-            self.items.ring();
-        }
-        dropped
-    }
-
-    fn push(&self, state: &mut State, mut message: Message) -> bool {
         let size = size_of(&message);
         let full = state.items.len() >= self.max_items || state.bytes + size > self.max_bytes;
         let mut dropped = false;
@@ -117,12 +99,10 @@ impl ItemQueue {
                     return true;
                 }
                 OverflowPolicy::DropOldest => {
-                    // What is told already is not told again until the reader has read of it.
-                    let first = state.dropped.count == 0;
                     while (state.items.len() >= self.max_items || state.bytes + size > self.max_bytes)
                         && state.drop_oldest()
                     {
-                        dropped = first;
+                        dropped = true;
                     }
                 }
             }
@@ -134,6 +114,7 @@ impl ItemQueue {
         message.gap_before = state.gap.take();
         state.bytes += size;
         state.items.push_back(Item::Message(message));
+        self.items.ring();
         dropped
     }
 
@@ -143,7 +124,7 @@ impl ItemQueue {
         if state.end.is_some() {
             return;
         }
-        state.gap = Some(both(state.gap.take(), Arc::clone(&gap)));
+        state.gap = Some(Arc::clone(&gap));
         // Interruptions are rare, but a reader that sleeps through thousands of them must not cost memory either.
         if state.items.len() >= self.max_items.saturating_mul(2)
             && let Some(at) = state.items.iter().position(|item| matches!(item, Item::Gap(_)))
@@ -155,62 +136,29 @@ impl ItemQueue {
     }
 
     pub(crate) fn pop(&self) -> Result<Option<Item>> {
-        let mut ahead = lock(&self.ahead);
-        if ahead.len() > 1 {
-            return Ok(ahead.pop_front());
-        }
-        // The last one is taken together with the look for more, so that the bell is right.
         let mut state = lock(&self.state);
-        let item = match ahead.pop_front() {
-            Some(item) => Ok(Some(item)),
-            None => state.take(self.policy),
-        };
-        while ahead.len() < AHEAD
-            && let Some(item) = state.take(self.policy).ok().flatten()
-        {
-            ahead.push_back(item);
+        if self.policy == OverflowPolicy::DropOldest && state.dropped.count > 0 {
+            let mark = std::mem::take(&mut state.dropped);
+            return Ok(Some(Item::Dropped(mark)));
         }
-        self.hush(&ahead, &state);
-        item
-    }
-
-    /// As many items as are there, up to `max`, or until their payloads are `bytes` together. An end that follows items is left
-    /// for the next call, which meets it again.
-    pub(crate) fn pop_many(&self, max: usize, bytes: usize, into: &mut Vec<Item>) -> Result<()> {
-        let mut ahead = lock(&self.ahead);
-        let mut state = lock(&self.state);
-        let (mut size, before) = (0, into.len());
-        let mut end = None;
-        while into.len() - before < max && size < bytes {
-            let next = match ahead.pop_front() {
-                Some(item) => Ok(Some(item)),
-                None => state.take(self.policy),
-            };
-            match next {
-                Ok(Some(item)) => {
-                    if let Item::Message(message) = &item {
-                        size += message.payload.len();
-                    }
-                    into.push(item);
-                }
-                Ok(None) => break,
-                Err(error) => {
-                    end = Some(error);
-                    break;
-                }
+        let item = state.items.pop_front();
+        if let Some(Item::Message(message)) = &item {
+            state.bytes = state.bytes.saturating_sub(size_of(message));
+        }
+        if state.items.is_empty() {
+            // What was dropped last must be told even if no message follows.
+            if item.is_none() && state.dropped.count > 0 {
+                let mark = std::mem::take(&mut state.dropped);
+                return Ok(Some(Item::Dropped(mark)));
+            }
+            if state.end.is_none() && state.dropped.count == 0 {
+                self.items.silence();
             }
         }
-        self.hush(&ahead, &state);
-        match end {
-            Some(end) if into.len() == before => Err(end),
-            _ => Ok(()),
-        }
-    }
-
-    /// Nothing more to read: the bell falls silent.
-    fn hush(&self, ahead: &VecDeque<Item>, state: &State) {
-        if ahead.is_empty() && state.items.is_empty() && state.end.is_none() && state.dropped.count == 0 {
-            self.items.silence();
+        match (item, &state.end) {
+            (Some(item), _) => Ok(Some(item)),
+            (None, Some(end)) => Err(end.clone()),
+            (None, None) => Ok(None),
         }
     }
 
@@ -224,26 +172,6 @@ impl ItemQueue {
 }
 
 impl State {
-    fn take(&mut self, policy: OverflowPolicy) -> Result<Option<Item>> {
-        if policy == OverflowPolicy::DropOldest && self.dropped.count > 0 {
-            return Ok(Some(Item::Dropped(std::mem::take(&mut self.dropped))));
-        }
-        match self.items.pop_front() {
-            Some(item) => {
-                if let Item::Message(message) = &item {
-                    self.bytes = self.bytes.saturating_sub(size_of(message));
-                }
-                Ok(Some(item))
-            }
-            // What was dropped last must be told even if no message follows.
-            None if self.dropped.count > 0 => Ok(Some(Item::Dropped(std::mem::take(&mut self.dropped)))),
-            None => match &self.end {
-                Some(end) => Err(end.clone()),
-                None => Ok(None),
-            },
-        }
-    }
-
     fn drop_oldest(&mut self) -> bool {
         let Some(at) = self.items.iter().position(|item| matches!(item, Item::Message(_))) else { return false };
         if let Some(Item::Message(message)) = self.items.remove(at) {
@@ -251,52 +179,15 @@ impl State {
             self.bytes = self.bytes.saturating_sub(size);
             self.dropped.count += 1;
             self.dropped.bytes += size;
-            if let Some(gap) = message.gap_before {
-                self.pass_on(at, gap);
-            }
         }
         true
     }
-
-    /// Whoever reads messages only must learn of the gap by the next one that is left.
-    fn pass_on(&mut self, from: usize, gap: Arc<Gap>) {
-        let next = self.items.iter_mut().skip(from).find_map(|item| match item {
-            Item::Message(message) => Some(message),
-            _ => None,
-        });
-        let of = match next {
-            Some(message) => &mut message.gap_before,
-            None => &mut self.gap,
-        };
-        *of = Some(match of.take() {
-            Some(later) => both(Some(gap), later),
-            None => gap,
-        });
-    }
 }
 
-/// Two gaps in a row are one for who reads messages only.
-fn both(earlier: Option<Arc<Gap>>, later: Arc<Gap>) -> Arc<Gap> {
-    match earlier {
-        Some(earlier) => {
-            let (since, old_master) = (earlier.since.min(later.since), earlier.old_master.clone());
-            Arc::new(Gap { since, old_master, until: earlier.until.max(later.until), ..(*later).clone() })
-        }
-        None => later,
-    }
-}
-
-/// What keeping a message costs beside its texts: the item, and the allocation of the payload.
-const KEEPING: usize = size_of_item() + 16;
-
-const fn size_of_item() -> usize {
-    std::mem::size_of::<Item>()
-}
-
-/// What a message counts for the byte bound: its texts, and what keeping it costs.
+/// What a message counts for the byte bound: its texts, and a little for keeping it.
 fn size_of(message: &Message) -> u64 {
-    let pattern = message.pattern.as_ref().map_or(0, |pattern| pattern.len());
-    (message.channel.len() + message.payload.len() + pattern + KEEPING) as u64
+    let pattern = message.pattern.as_ref().map_or(0, Vec::len);
+    (message.channel.len() + message.payload.len() + pattern + 64) as u64
 }
 
 #[cfg(test)]
@@ -307,7 +198,7 @@ mod tests {
 
     fn message(payload: &str) -> Message {
         Message {
-            channel: b"c"[..].into(),
+            channel: b"c".to_vec(),
             pattern: None,
             payload: payload.as_bytes().to_vec(),
             gap_before: None,
@@ -338,7 +229,7 @@ mod tests {
     fn drop_oldest_tells_before_what_is_left() {
         let queue = ItemQueue::new(2, 1 << 20, OverflowPolicy::DropOldest);
         for n in 0..5 {
-            queue.push_messages([message(&n.to_string())]);
+            queue.push_message(message(&n.to_string()));
         }
         assert_eq!(drain(&queue), ["dropped 3", "3", "4"]);
     }
@@ -347,18 +238,18 @@ mod tests {
     fn drop_newest_tells_where_it_happened() {
         let queue = ItemQueue::new(2, 1 << 20, OverflowPolicy::DropNewest);
         for n in 0..4 {
-            queue.push_messages([message(&n.to_string())]);
+            queue.push_message(message(&n.to_string()));
         }
         assert_eq!(drain(&queue), ["0", "1", "dropped 2"]);
-        queue.push_messages([message("5")]);
+        queue.push_message(message("5"));
         assert_eq!(drain(&queue), ["5"]);
     }
 
     #[test]
     fn close_ends_with_overflow_after_what_waits() {
         let queue = ItemQueue::new(1, 1 << 20, OverflowPolicy::Close);
-        queue.push_messages([message("0")]);
-        queue.push_messages([message("1")]);
+        queue.push_message(message("0"));
+        queue.push_message(message("1"));
         assert!(queue.pop().unwrap().is_some());
         assert_eq!(queue.pop().unwrap_err().kind(), ErrorKind::Overflow);
     }
@@ -367,60 +258,18 @@ mod tests {
     fn bytes_are_bounded_too() {
         let queue = ItemQueue::new(100, 300, OverflowPolicy::DropOldest);
         for n in 0..10 {
-            queue.push_messages([message(&format!("{n:050}"))]);
+            queue.push_message(message(&format!("{n:050}")));
         }
         assert!(drain(&queue).len() <= 4);
     }
 
     #[test]
-    fn a_gap_is_not_forgotten_with_the_message_that_carried_it() {
-        let queue = ItemQueue::new(2, 1 << 20, OverflowPolicy::DropOldest);
-        queue.push_gap(gap());
-        for n in 0..4 {
-            queue.push_messages([message(&n.to_string())]);
-        }
-        assert_eq!(drain(&queue), ["dropped 3", "gap", "!3"]);
-    }
-
-    #[test]
-    fn two_gaps_in_a_row_are_one_for_the_next_message() {
-        let queue = ItemQueue::new(10, 1 << 20, OverflowPolicy::DropOldest);
-        let (first, second) = (gap(), gap());
-        queue.push_gap(Arc::clone(&first));
-        queue.push_gap(Arc::clone(&second));
-        queue.push_messages([message("0")]);
-        let Some(Item::Message(message)) = std::iter::from_fn(|| queue.pop().unwrap()).last() else {
-            panic!("a message")
-        };
-        let gap = message.gap_before.unwrap();
-        assert_eq!((gap.since, gap.until), (first.since, second.until));
-    }
-
-    #[test]
-    fn many_are_taken_at_once_and_the_end_comes_after_them() {
-        let queue = ItemQueue::new(10, 1 << 20, OverflowPolicy::DropOldest);
-        queue.push_messages((0..5).map(|n| message(&n.to_string())));
-        queue.close(Error::new(ErrorKind::EndOfStream, "over"));
-        let mut taken = Vec::new();
-        queue.pop_many(3, 1 << 20, &mut taken).unwrap();
-        assert_eq!(taken.len(), 3);
-        taken.clear();
-        queue.pop_many(9, 1, &mut taken).unwrap();
-        assert_eq!(taken.len(), 1, "as many bytes as were asked for");
-        taken.clear();
-        queue.pop_many(9, 1 << 20, &mut taken).unwrap();
-        assert_eq!(taken.len(), 1);
-        taken.clear();
-        assert_eq!(queue.pop_many(9, 1 << 20, &mut taken).unwrap_err().kind(), ErrorKind::EndOfStream);
-    }
-
-    #[test]
     fn a_gap_stands_in_the_stream_and_on_the_next_message() {
         let queue = ItemQueue::new(10, 1 << 20, OverflowPolicy::DropOldest);
-        queue.push_messages([message("0")]);
+        queue.push_message(message("0"));
         queue.push_gap(gap());
-        queue.push_messages([message("1")]);
-        queue.push_messages([message("2")]);
+        queue.push_message(message("1"));
+        queue.push_message(message("2"));
         assert_eq!(drain(&queue), ["0", "gap", "!1", "2"]);
     }
 }

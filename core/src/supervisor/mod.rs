@@ -5,4 +5,3 @@ pub(crate) mod backoff;
 pub(crate) mod process;
 mod report;
 pub(crate) mod run;
-mod write_probe;

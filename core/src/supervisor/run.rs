@@ -1,15 +1,14 @@
 //! One client's supervisor task: it feeds the topology and does what the topology says. It decides nothing.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::SocketAddr;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
-use crate::config::{Hop, HostPort, Mode};
+use crate::config::{HostPort, Mode};
 use crate::counters::Counter;
 use crate::driver::gate::GateWord;
 use crate::error::ErrorKind;
@@ -21,13 +20,11 @@ use crate::sentinel::watch::Report;
 use crate::sentinel::watches::{Interest, Key, Membership, Watches};
 use crate::shared::{Master, Shared};
 use crate::status::ClientState;
-use crate::subscription::ahead::Ahead;
 use crate::subscription::{self, Interruption};
 use crate::timer::at;
 use crate::tree::Tree;
 
 use super::report::{Course, Switched};
-use super::write_probe;
 
 /// Reports that may wait; a sentinel that floods us is read no faster than it is understood.
 const REPORTS: usize = 1024;
@@ -51,22 +48,14 @@ struct Supervisor {
     watches: Arc<Watches>,
     roster: Roster,
     watching: BTreeMap<SentinelId, Membership>,
-    /// The sentinels whose link is up.
-    up: BTreeSet<SentinelId>,
-    /// The sentinels whose link was made with credentials that were replaced since; the next one is made with the new ones.
-    outdated: BTreeSet<SentinelId>,
     tasks: JoinSet<()>,
     chases: HashMap<HostPort, AbortHandle>,
     control: Option<AbortHandle>,
     subscriber: Option<AbortHandle>,
-    /// Links that listen to nodes that may become the master.
-    ahead: HashMap<HostPort, (AbortHandle, oneshot::Receiver<Ahead>)>,
     master: Option<Arc<Master>>,
     epoch: Option<u64>,
     /// The change of the master that is under way.
     course: Option<Course>,
-    /// How the control link failed.
-    failure: Option<ErrorKind>,
 }
 
 impl Supervisor {
@@ -86,8 +75,8 @@ impl Supervisor {
             Mode::Direct { hosts } => (Source::Hosts(hosts.clone()), [].as_slice()),
         };
         let (sender, reports) = mpsc::channel(REPORTS);
-        let prober = Prober::of(&shared);
-        let origin = prober.origin;
+        let origin = Instant::now();
+        let prober = Prober { config: Arc::clone(&shared.config), client_name: shared.client_name.clone(), origin };
         Supervisor {
             topology: Topology::new(policy, source),
             origin,
@@ -97,17 +86,13 @@ impl Supervisor {
             watches,
             roster: Roster::new(seeds),
             watching: BTreeMap::new(),
-            up: BTreeSet::new(),
-            outdated: BTreeSet::new(),
             tasks: JoinSet::new(),
             chases: HashMap::new(),
             control: None,
             subscriber: None,
-            ahead: HashMap::new(),
             master: None,
             epoch: None,
             course: None,
-            failure: None,
             shared,
         }
     }
@@ -118,9 +103,6 @@ impl Supervisor {
             for (sentinel, address) in sentinels.clone().into_iter().enumerate() {
                 self.watch(sentinel, address);
             }
-        }
-        if let Some(interval) = self.shared.config.options.write_probe_interval {
-            self.tasks.spawn(write_probe::run(Arc::clone(&self.shared), interval, self.sender.clone()));
         }
         let actions = self.topology.start(self.now());
         self.act(actions);
@@ -134,18 +116,10 @@ impl Supervisor {
                     Some(report) => self.report(report),
                     None => return,
                 },
-                () = self.shared.new_credentials.notified() => {
-                    self.renew_watches();
-                    None
-                }
                 generation = self.shared.doubts.role() => Some(Input::MasterRefused { generation }),
                 () = at(tick) => Some(Input::Tick),
                 _ = sweep.tick() => {
                     self.shared.pool.sweep(self.shared.gate.load().generation, self.shared.config.options.pool_idle);
-                    None
-                }
-                () = self.shared.hurry.notified() => {
-                    self.watching.values().for_each(Membership::hurry);
                     None
                 }
                 // Finished tasks leave the set.
@@ -166,27 +140,9 @@ impl Supervisor {
     fn watch(&mut self, sentinel: SentinelId, address: HostPort) {
         let Mode::Sentinel { master, .. } = &self.shared.config.mode else { return };
         let config = Arc::clone(&self.shared.config);
-        let door = self.shared.access.door(Hop::Sentinel);
-        let key = Key { address, config, door, client_name: self.shared.client_name.clone() };
+        let key = Key { address, config, client_name: self.shared.client_name.clone() };
         let interest = Interest { sentinel, master: master.clone(), reports: self.sender.clone() };
         self.watching.insert(sentinel, self.watches.join(&key, interest));
-    }
-
-    /// There are new credentials. Links that are up stay; those that are not have perhaps waited for these.
-    fn renew_watches(&mut self) {
-        self.outdated = self.watching.keys().copied().collect();
-        for sentinel in self.outdated.difference(&self.up).copied().collect::<Vec<_>>() {
-            self.renew_watch(sentinel);
-        }
-    }
-
-    /// If the link to a sentinel is one with old credentials, leave it for one with the present ones.
-    fn renew_watch(&mut self, sentinel: SentinelId) {
-        if self.outdated.remove(&sentinel)
-            && let Some(address) = self.roster.address(sentinel).cloned()
-        {
-            self.watch(sentinel, address);
-        }
     }
 
     /// Give back the links that are shared with other clients. What is left ends with its tasks.
@@ -211,8 +167,6 @@ impl Supervisor {
                 Change::Forgotten { sentinel } => {
                     self.shared.known(|known| known.sentinel_forgotten(sentinel));
                     self.watching.remove(&sentinel);
-                    self.up.remove(&sentinel);
-                    self.outdated.remove(&sentinel);
                     Input::SentinelForgotten { sentinel }
                 }
             };
@@ -226,7 +180,6 @@ impl Supervisor {
         match report {
             Report::Up { sentinel, subscribed, peer } => {
                 self.roster.reached(sentinel, peer);
-                self.up.insert(sentinel);
                 let state = if subscribed { "subscribed" } else { "polling" };
                 self.shared.known(|known| known.sentinel_up(sentinel, state));
                 let address = self.sentinel_name(sentinel);
@@ -234,13 +187,7 @@ impl Supervisor {
                     .announce(EventKind::SentinelUp, vec![("sentinel", address.into()), ("state", state.into())]);
                 None
             }
-            Report::ControlLost { error } => {
-                self.failure = Some(error);
-                None
-            }
-            Report::Input(mut input) => {
-                // Before anybody looks at it: nobody but this line knows the addresses as they were announced.
-                input.rewrite(|address| self.shared.config.rewrite(address));
+            Report::Input(input) => {
                 match &input {
                     Input::Answered { sentinel, answer } => {
                         self.shared.known(|known| known.sentinel_answered(*sentinel, answer.clone()));
@@ -257,10 +204,8 @@ impl Supervisor {
                             );
                         }
                         self.announce_auth(cause.kind, &cause.address);
-                        self.up.remove(sentinel);
                         let changes = self.roster.failed(*sentinel);
                         self.enroll(changes);
-                        self.renew_watch(*sentinel);
                     }
                     Input::ProbeFailed { node: _, cause } => self.announce_auth(cause.kind, &cause.address),
                     Input::Event { sentinel, event: crate::sentinel::reply::SentinelEvent::Tilt { on } } => {
@@ -302,10 +247,6 @@ impl Supervisor {
     }
 
     fn act(&mut self, actions: Vec<Action>) {
-        let new_master = actions.iter().find_map(|action| match action {
-            Action::Switch(switch) => Some(switch.node.clone()),
-            _ => None,
-        });
         for action in actions {
             tracing::debug!(target: "standfast", ?action, "action");
             match action {
@@ -321,12 +262,6 @@ impl Supervisor {
                 Action::Release(node) => {
                     if let Some(chase) = self.chases.remove(&node) {
                         chase.abort();
-                    }
-                    // What it has heard is for the subscriber link, if this node is the new master.
-                    if new_master.as_ref() != Some(&node)
-                        && let Some((listener, _)) = self.ahead.remove(&node)
-                    {
-                        listener.abort();
                     }
                 }
                 Action::FailoverStarted { candidate } => {
@@ -354,7 +289,7 @@ impl Supervisor {
                 }
                 Action::Switch(switch) => self.switch(switch),
                 Action::Suspend { why } => self.suspend(&why),
-                Action::Resume { socket, redirects } => self.resume(socket, redirects),
+                Action::Resume => self.resume(),
                 Action::Confirm { epoch, correction } => self.confirm(epoch, correction),
                 Action::EpochReset { from, to } => {
                     self.shared.counters.count(Counter::EpochResets);
@@ -368,9 +303,6 @@ impl Supervisor {
         if self.chases.get(&node).is_some_and(|chase| !chase.is_finished()) {
             return;
         }
-        let (found, ahead) = oneshot::channel();
-        let listen = subscription::ahead::listen(Arc::clone(&self.shared), self.prober.clone(), node.clone(), found);
-        self.ahead.insert(node.clone(), (self.tasks.spawn(listen), ahead));
         let (prober, sender, target) = (self.prober.clone(), self.sender.clone(), node.clone());
         let chase = self.tasks.spawn(async move {
             let input = prober.chase(target).await;
@@ -397,10 +329,7 @@ impl Supervisor {
             let heard = self.shared.heard_until();
             let not_before = not_before.map(|at| SystemTime::now() - self.now().saturating_sub(at));
             let since = [heard, not_before].into_iter().flatten().min().unwrap_or_else(SystemTime::now);
-            let interruption = Interruption { since, reason: "switched", old_master: old.clone() };
-            let from = self.shared.gate.load().generation;
-            self.shared.hub.cross(from, generation, &node, &interruption);
-            self.shared.locks.shake("the master was replaced");
+            self.shared.hub.interrupt(&Interruption { since, reason: "switched", old_master: old.clone() });
         }
         self.shared.set_master(Arc::clone(&master));
         self.shared.known(|known| {
@@ -413,7 +342,6 @@ impl Supervisor {
         }
         self.set_state(ClientState::Ready);
         self.shared.links.shut_down(|of| of < generation);
-        self.shared.links.forget_lost();
         self.shared.pool.sweep(generation, self.shared.config.options.pool_idle);
 
         let course = self.course.take();
@@ -447,7 +375,7 @@ impl Supervisor {
         if let Some(control) = self.control.take() {
             control.abort();
         }
-        let guard = control::guard(self.prober.clone(), Arc::clone(master), self.sender.clone());
+        let guard = control::guard(self.prober.clone(), master.node.clone(), master.generation, self.sender.clone());
         let registered = self.shared.links.register("control", &master.node, master.generation, None);
         self.control = Some(self.tasks.spawn(async move {
             guard.await;
@@ -456,13 +384,8 @@ impl Supervisor {
     }
 
     fn subscribe(&mut self, master: &Arc<Master>) {
-        // Those that listened to others end with their receivers.
-        let mut ahead = std::mem::take(&mut self.ahead);
-        let ahead = ahead.remove(&master.node).map(|(_, found)| found);
-        let (shared, prober) = (Arc::clone(&self.shared), self.prober.clone());
-        let run = subscription::link::run(Arc::clone(&shared), prober.clone(), Arc::clone(master), ahead);
+        let run = subscription::link::run(Arc::clone(&self.shared), self.prober.clone(), Arc::clone(master));
         self.subscriber = Some(self.tasks.spawn(run));
-        self.tasks.spawn(subscription::second::run(shared, prober, Arc::clone(master)));
     }
 
     /// The change of the master that is under way, from now on at the latest.
@@ -475,31 +398,22 @@ impl Supervisor {
         self.course().lost();
         let was_fenced = self.shared.gate.load().state == ClientState::Fenced;
         self.set_state(ClientState::NoMaster);
-        self.shared.locks.shake("the master was lost");
         // What waits on a link of a dead master learns it now and not at its deadline.
         self.shared.links.shut_down(|_| true);
         if was_fenced {
             self.course().unfenced();
             self.shared.announce(EventKind::Unfenced, vec![("why", "the master was lost".into())]);
         }
-        let error = self.failure.take().unwrap_or(ErrorKind::NotMaster);
-        if let Some(master) = &self.master {
-            self.shared.link_lost("control", master, error, why);
-        }
         let master = self.master.as_ref().map(|master| master.node.to_string());
+        self.shared.announce(EventKind::LinkLost, vec![("master", master.clone().into()), ("why", why.into())]);
         self.shared.announce(EventKind::NotReady, vec![("master", master.into()), ("why", why.into())]);
     }
 
-    fn resume(&mut self, socket: SocketAddr, redirects: bool) {
-        let Some(before) = self.master.take() else { return };
-        // Its name may lead elsewhere by now, and another version of the server may run there.
-        let master = Arc::new(Master { node: before.node.clone(), socket, generation: before.generation, redirects });
-        self.master = Some(Arc::clone(&master));
-        self.shared.set_master(Arc::clone(&master));
+    fn resume(&mut self) {
+        let Some(master) = self.master.clone() else { return };
         self.set_state(ClientState::Ready);
-        self.shared.locks.shake("the master is back");
         self.course = None;
-        self.shared.link_restored("control", &master);
+        self.shared.announce(EventKind::LinkRestored, vec![("master", master.node.to_string().into())]);
         self.shared.announce(EventKind::Ready, vec![("master", master.node.to_string().into())]);
         self.guard(&master);
         if self.subscriber.as_ref().is_none_or(AbortHandle::is_finished) {
@@ -514,7 +428,6 @@ impl Supervisor {
         let first = self.epoch.is_none();
         self.epoch = Some(epoch);
         self.shared.known(|known| known.epoch = Some(epoch));
-        self.shared.gate.nudge();
         let master = self.master.as_ref().map(|master| master.node.to_string());
         let details: Vec<(&'static str, Tree)> = vec![("master", master.into())];
         if correction {

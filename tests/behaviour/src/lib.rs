@@ -2,8 +2,6 @@
 //!
 //! Scenarios wait on conditions and events, never for a length of time; whatever takes longer than [`LIMIT`] has hung.
 
-pub mod counting;
-pub mod drivers;
 pub mod load;
 
 use std::net::SocketAddr;
@@ -40,8 +38,7 @@ pub fn connect(url: &str) -> Result<Client, Error> {
 
 /// A URL with options.
 pub fn with(url: &str, options: &str) -> String {
-    let joint = if url.contains('?') { '&' } else { '?' };
-    if options.is_empty() { url.to_owned() } else { format!("{url}{joint}{options}") }
+    if options.is_empty() { url.to_owned() } else { format!("{url}?{options}") }
 }
 
 /// A URL for these sentinels.
@@ -151,9 +148,4 @@ pub fn memory() -> usize {
 pub fn threads_and_descriptors() -> (usize, usize) {
     let count = |path: &str| std::fs::read_dir(path).expect("/proc is there").count();
     (count("/proc/self/task"), count("/proc/self/fd"))
-}
-
-/// How often a counting scenario does its work: `small` in the normal run, what `cargo xtask soak` asks for otherwise.
-pub fn count(small: u64) -> u64 {
-    std::env::var("STANDFAST_COUNT").ok().and_then(|text| text.parse().ok()).unwrap_or(small)
 }

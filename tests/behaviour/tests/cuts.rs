@@ -1,11 +1,9 @@
 //! A7: the connection ends at every single byte of a question and of its answer, and what the caller is told is true.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use standfast::{Answer, Channels, Client, Error, ErrorKind, Item, Request, Timeout, Value};
-use standfast_behaviour::drivers::{DRIVERS, Driven};
-use standfast_behaviour::{LIMIT, client, count, proxied, raw, run, until};
+use standfast::{Channels, Client, ErrorKind, Item, Value};
+use standfast_behaviour::{LIMIT, client, proxied, raw, run, until};
 use standfast_lab::{Direction, Fault, Lab, Side};
 
 /// Runs one command on a link that ends after so many bytes, as all others do.
@@ -31,8 +29,7 @@ fn a_write_that_is_cut_off_is_never_said_to_be_done_or_not_done_wrongly() {
     let lab = proxied();
     let client = client(&lab, "");
     let (mut done, mut unknown) = (0_i64, 0_i64);
-    let pass = || every_byte("INCR counter", 4);
-    for (direction, after) in (0..count(1)).flat_map(|_| pass()) {
+    for (direction, after) in every_byte("INCR counter", 4) {
         match cut(&lab, &client, direction, after, "INCR counter") {
             Ok(_) => done += 1,
             Err(error) => {
@@ -99,120 +96,4 @@ fn a_subscription_that_is_cut_off_is_confirmed_in_the_end_and_hears_everything_o
             subscription.close();
         }
     }
-}
-
-/// What is cut.
-#[derive(Clone, Copy, Debug)]
-enum Work {
-    Single,
-    Pipeline,
-    Transaction,
-    Script,
-}
-
-const SCRIPT: &str = "-- long enough to be sent by its digest, as every script of more than a few words\nreturn redis.call('INCR', KEYS[1])";
-
-impl Work {
-    /// The commands, and the two keys that they count in.
-    fn request(self) -> Request {
-        let command = |line: &str| Request::new(line.split(' ')).unwrap();
-        match self {
-            Work::Single => command("INCR single"),
-            Work::Pipeline => Request::pipeline(["INCR pipe1", "GET pipe1", "INCR pipe2"].map(command)).unwrap(),
-            Work::Transaction => Request::transaction(["INCR multi1", "INCR multi2"].map(command)).unwrap(),
-            Work::Script => Request::new(["EVAL", SCRIPT, "1", "script"]).unwrap(),
-        }
-    }
-
-    /// Which keys the outcomes are about.
-    fn keys(self) -> &'static [&'static str] {
-        match self {
-            Work::Single => &["single"],
-            Work::Pipeline => &["pipe1", "", "pipe2"],
-            Work::Transaction => &["multi1", "multi2"],
-            Work::Script => &["script"],
-        }
-    }
-
-    /// At least as many bytes as there are in the request and in the reply.
-    fn bytes(self) -> (u64, u64) {
-        match self {
-            Work::Single => (27, 5),
-            Work::Pipeline => (78, 16),
-            Work::Transaction => (83, 40),
-            Work::Script => (96, 5),
-        }
-    }
-}
-
-/// Of one key: how often it was certainly counted up, and how often that is unknown.
-#[derive(Default)]
-struct Count {
-    done: i64,
-    unknown: i64,
-}
-
-#[test]
-fn whatever_is_cut_off_what_was_acknowledged_is_there_and_nothing_is_there_twice() {
-    let works = [Work::Single, Work::Pipeline, Work::Transaction, Work::Script];
-    let all: Vec<(Work, Direction, u64)> = works
-        .into_iter()
-        .flat_map(|work| {
-            let (there, back) = work.bytes();
-            let there = (0..=there).map(move |after| (work, Direction::ToServer, after));
-            there.chain((0..=back).map(move |after| (work, Direction::ToClient, after)))
-        })
-        .collect();
-    // As many as there are, and a place to begin at, so that a full round meets each of them with each driver.
-    let runs = usize::try_from(standfast_behaviour::count(100)).unwrap();
-    let begin = usize::try_from(std::process::id()).unwrap();
-    let lab = proxied();
-    let master = lab.master().unwrap();
-    let mut counts: BTreeMap<&str, Count> = BTreeMap::new();
-    for driver in DRIVERS {
-        let driven = Driven::new(driver, client(&lab, ""));
-        for run in 0..runs.div_ceil(DRIVERS.len()) {
-            // Neighbours in the list are far apart in time: a short run meets all kinds.
-            let (work, direction, after) = all[(begin + run * 101) % all.len()];
-            until("the script is known and the link stands", || {
-                driven.answer(Request::new(["EVAL", SCRIPT, "1", "warm"]).unwrap(), Timeout::Default).ok()
-            });
-            // The link for commands is the newest one. Others are spared, so that the next one works.
-            lab.inject_newest(master, Side::Clients, Fault::Cut { direction, after }).unwrap();
-            let answer = driven.answer(work.request(), Timeout::Default);
-            lab.heal_faults_of(master).unwrap();
-            let outcomes: Vec<Result<(), Error>> = match answer {
-                Ok(Answer::One(_)) => vec![Ok(())],
-                Ok(Answer::Each(outcomes)) => outcomes.into_iter().map(|outcome| outcome.map(|_| ())).collect(),
-                Err(error) => work.keys().iter().map(|_| Err(error.clone())).collect(),
-            };
-            for (key, outcome) in work.keys().iter().zip(outcomes).filter(|(key, _)| !key.is_empty()) {
-                let count = counts.entry(key).or_default();
-                match outcome.map_err(|error| error.kind()) {
-                    Ok(()) => count.done += 1,
-                    Err(ErrorKind::MaybeExecuted) => count.unknown += 1,
-                    // Certainly not executed.
-                    Err(ErrorKind::Disconnected) if matches!(work, Work::Pipeline) => {}
-                    Err(kind) => panic!("{driver:?} {work:?} {direction:?} {after}: {kind:?}"),
-                }
-            }
-            let mut raw = raw(&lab, master);
-            let mut value = |key: &str| -> i64 { raw.command(&["GET", key]).unwrap().text().parse().unwrap_or(0) };
-            for (key, Count { done, unknown }) in &counts {
-                let counter = value(key);
-                assert!(
-                    (*done..=done + unknown).contains(&counter),
-                    "{driver:?} {work:?} {direction:?} {after}: {key} {done} done, {unknown} unknown, and it counts {counter}"
-                );
-            }
-            assert_eq!(value("multi1"), value("multi2"), "{driver:?} {direction:?} {after}: all or nothing");
-        }
-    }
-    let stats = raw(&lab, master).command(&["INFO", "commandstats"]).unwrap().text().to_owned();
-    let exec = stats.lines().find(|line| line.starts_with("cmdstat_exec:")).expect("EXEC was called");
-    assert!(exec.contains("rejected_calls=0") && exec.contains("failed_calls=0"), "EXEC without MULTI: {exec}");
-    let (done, unknown) =
-        counts.values().fold((0, 0), |(done, unknown), count| (done + count.done, unknown + count.unknown));
-    assert!(done > 0 && unknown > 0, "{done} done, {unknown} unknown");
-    println!("counted: runs {runs}, done {done}, unknown {unknown}, lost 0, doubled 0");
 }

@@ -18,7 +18,7 @@ fn nothing_is_left_behind() {
     let subscription = client.subscribe(Channels::new(["x"])).unwrap();
     subscription.ready_blocking(Some(LIMIT), None).unwrap();
     let queue = Queue::open(&client).unwrap();
-    assert!(queue.descriptor() >= 0);
+    queue.bell().descriptor().unwrap();
     queue.submit(Request::new(["PING"]).unwrap(), Timeout::Default, 1).unwrap();
     queue.next_blocking(Some(LIMIT), None).unwrap().unwrap().result.unwrap();
     assert_ne!(threads_and_descriptors(), before);

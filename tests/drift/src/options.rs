@@ -147,8 +147,7 @@ fn pascal(name: &str) -> String {
     name.split('_').map(|word| word[..1].to_ascii_uppercase() + &word[1..]).collect()
 }
 
-/// The name in the languages that write `maxSilence`.
-pub fn camel(name: &str) -> String {
+fn camel(name: &str) -> String {
     let pascal = pascal(name);
     pascal[..1].to_ascii_lowercase() + &pascal[1..]
 }

@@ -16,7 +16,6 @@ fn python_has_the_methods_and_their_types() {
     must_be("bindings-python/python/standfast/_commands.py", &python::module(&table));
     must_be("bindings-python/python/standfast/_commands.pyi", &python::stub(&table, false));
     must_be("bindings-python/python/standfast/aio/_commands.pyi", &python::stub(&table, true));
-    must_be("bindings-python/python/standfast/_queued.pyi", &python::queued_stub(&table));
 }
 
 #[test]
@@ -24,7 +23,6 @@ fn node_has_the_methods_and_their_types() {
     let table = Table::load();
     must_be("bindings-node/lib/commands.js", &node::module(&table));
     must_be("bindings-node/commands.d.ts", &node::types(&table));
-    must_be("bindings-node/queued.d.ts", &node::queued_types(&table));
 }
 
 #[test]

@@ -15,24 +15,8 @@ const LENGTH: &str = "length of time, or nothing";
 const FIELDS: &[(&str, &[Field])] = &[
     ("ready", &[("master", "text", "its address")]),
     ("not_ready", &[("master", "text", "the one that was lost"), ("why", "text", "what happened to it")]),
-    (
-        "link_lost",
-        &[
-            (
-                "link",
-                "text",
-                "what it was for: `control` (whether the node lives) or `subscriber`, once until it is restored",
-            ),
-            ("address", "text", "the node at its other end"),
-            (
-                "error",
-                "text",
-                "the kind of failure, as the name of an error: `Disconnected`, `ConnectFailed`, `Timeout`, …",
-            ),
-            ("why", "text", "what happened to the link"),
-        ],
-    ),
-    ("link_restored", &[("link", "text", "what it is for"), ("address", "text", "the node at its other end")]),
+    ("link_lost", &[("master", "text", "the one that was lost"), ("why", "text", "what happened to the link")]),
+    ("link_restored", &[("master", "text", "its address")]),
     ("failover_started", &[("candidate", "text", "the replica that was selected")]),
     ("unfenced", &[("why", "text", "what ended the fence: the switch, an aborted failover, `fence_timeout`, a loss")]),
     (
@@ -84,7 +68,7 @@ const FIELDS: &[(&str, &[Field])] = &[
     (
         "subscription_gap",
         &[
-            ("reason", "text", "`switched`, `link_lost`, `old_master_silent`, `redundancy_lost`"),
+            ("reason", "text", "`switched`, `link_lost`, `old_master_silent`, …"),
             ("since", "time", "the last moment when nothing was missing"),
             ("until", "time", "the moment from which nothing is missing any more"),
             ("old_master", "text, or nothing", "the master before"),
@@ -92,16 +76,6 @@ const FIELDS: &[(&str, &[Field])] = &[
         ],
     ),
     ("subscription_dropped", &[("queues", "number", "queues that had no room for a message")]),
-    (
-        "write_probe",
-        &[
-            ("master", "text", "the node that was written to"),
-            ("ok", "yes or no", "whether it was written"),
-            ("duration", "length of time", "how long it took"),
-            ("error", "text, or nothing", "the name of the error"),
-            ("why", "text, or nothing", "what was wrong"),
-        ],
-    ),
     (
         "auth_failed",
         &[("address", "text", "the sentinel or node that refused"), ("error", "text", "the name of the error")],

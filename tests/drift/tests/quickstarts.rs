@@ -1,5 +1,4 @@
-//! The programs of the README run and print what the README says they print: the quick starts, each against a topology of its own, and the tests
-//! that the test kit is shown by, which start theirs themselves.
+//! The quick starts of the README run, each against a topology of its own, and print what the README says they print.
 //!
 //! They are compiled as a user would compile them. The libraries have to be there: `cargo xtask test drift` builds them.
 
@@ -14,9 +13,6 @@ use standfast_lab::{Lab, LabOptions};
 
 /// What every quick start prints: the value that it has written and read, and the channel that it has heard.
 const PRINTS: [&str; 2] = ["hello", "news"];
-
-/// What every test that is shown prints when it has passed.
-const PASSED: [&str; 1] = ["orders: 2, and the master is"];
 
 #[test]
 fn rust() {
@@ -46,102 +42,58 @@ fn c() {
 
 #[test]
 fn csharp() {
-    run(mono("Quickstart.cs", &["Standfast.dll"]));
+    let library = built("Standfast.dll");
+    needs(&library);
+    // mono looks for an assembly beside the program first.
+    let program = built("StandfastQuickstart.exe");
+    let mut mcs = Command::new("mcs");
+    mcs.args(["-langversion:7.2", "-warnaserror"])
+        .arg(format!("-out:{}", program.display()))
+        .arg(format!("-reference:{}", library.display()))
+        .arg(root().join("bindings-c/csharp/examples/Quickstart.cs"));
+    compile(mcs);
+    let mut mono = Command::new("mono");
+    mono.arg(program).env("LD_LIBRARY_PATH", built(""));
+    run(mono);
 }
 
 #[test]
 fn python() {
-    run(in_python("bindings-python/examples/quickstart.py"));
+    run_python("bindings-python/examples/quickstart.py");
 }
 
 #[test]
 fn asyncio() {
-    run(in_python("bindings-python/examples/quickstart_asyncio.py"));
+    run_python("bindings-python/examples/quickstart_asyncio.py");
 }
 
 #[test]
 fn node() {
-    run(in_node("bindings-node/examples/quickstart.mjs"));
+    let mut node = Command::new("node");
+    node.arg(root().join("bindings-node/examples/quickstart.mjs"));
+    run(node);
 }
 
-#[test]
-fn a_test_in_rust() {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--locked", "--package", "standfast-lab", "--example", "testing"]);
-    compile(cargo);
-    run_test(Command::new(built("examples/testing")));
-}
-
-#[test]
-fn a_test_in_csharp() {
-    run_test(mono("Testing.cs", &["Standfast.dll", "Standfast.Testing.dll"]));
-}
-
-#[test]
-fn a_test_in_python() {
-    run_test(in_python("bindings-python/examples/testing.py"));
-}
-
-#[test]
-fn a_test_in_node() {
-    run_test(in_node("bindings-node/examples/testing.mjs"));
-}
-
-/// A C# example, compiled beside the assemblies that it needs: mono looks there first.
-fn mono(example: &str, assemblies: &[&str]) -> Command {
-    let program = built(&format!("Standfast{example}")).with_extension("exe");
-    let mut mcs = Command::new("mcs");
-    mcs.args(["-langversion:7.2", "-warnaserror"]).arg(format!("-out:{}", program.display()));
-    for assembly in assemblies {
-        needs(&built(assembly));
-        mcs.arg(format!("-reference:{}", built(assembly).display()));
-    }
-    mcs.arg(root().join("bindings-c/csharp/examples").join(example));
-    compile(mcs);
-    let mut mono = Command::new("mono");
-    mono.arg(program).env("LD_LIBRARY_PATH", built(""));
-    mono
-}
-
-fn in_python(example: &str) -> Command {
+fn run_python(example: &str) {
     let python = root().join(".venv/bin/python");
     needs(&python);
     let mut command = Command::new(python);
     command.arg(root().join(example));
-    command
-}
-
-fn in_node(example: &str) -> Command {
-    let mut command = Command::new("node");
-    command.arg(root().join(example));
-    command
+    run(command);
 }
 
 /// Run a quick start with the URL of a fresh lab, as its argument and in `STANDFAST_URL`.
-fn run(mut command: Command) {
+fn run(command: Command) {
     let lab = Lab::start(LabOptions::default()).unwrap();
-    command.arg(lab.url()).env("STANDFAST_URL", lab.url());
-    prints(&command, &PRINTS);
-}
-
-/// Run a test that starts a lab by itself.
-fn run_test(mut command: Command) {
-    let program = built("standfast-lab");
-    needs(&program);
-    command.env("STANDFAST_LAB", program);
-    prints(&command, &PASSED);
-}
-
-fn prints(command: &Command, lines: &[&str]) {
-    // `timeout` ends a program that hangs, and passes on the exit code of one that does not.
+    // `timeout` ends a quick start that hangs, and passes on the exit code of one that does not.
     let mut limited = Command::new("timeout");
-    limited.args(["--kill-after=5", "60"]).arg(command.get_program()).args(command.get_args());
-    limited.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    limited.args(["--kill-after=5", "60"]).arg(command.get_program()).args(command.get_args()).arg(lab.url());
+    limited.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("STANDFAST_URL", lab.url());
     let output = limited.stdin(Stdio::null()).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{limited:?} ended with {}: {text}{errors}", output.status);
-    for line in lines {
+    for line in PRINTS {
         assert!(text.lines().any(|printed| printed.contains(line)), "it does not print {line:?}: {text}{errors}");
     }
 }

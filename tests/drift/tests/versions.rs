@@ -53,9 +53,8 @@ fn node_has_it() {
 
 #[test]
 fn csharp_has_it() {
-    for project in ["bindings-c/csharp/Standfast.csproj", "bindings-c/csharp/Standfast.Testing.csproj"] {
-        assert!(read(project).contains(&format!("<Version>{VERSION}</Version>")), "{project}");
-    }
+    let project = read("bindings-c/csharp/Standfast.csproj");
+    assert!(project.contains(&format!("<Version>{VERSION}</Version>")));
 }
 
 #[test]

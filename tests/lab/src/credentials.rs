@@ -26,13 +26,11 @@ pub(crate) struct Credentials {
     /// For each announced address behind which there is a proxy, where the server itself listens. The lab's own questions go there, so that no
     /// fault is for them and no count is of them.
     past_proxies: Arc<Mutex<BTreeMap<SocketAddr, SocketAddr>>>,
-    /// For the address under which sentinels know each other, the one that clients know.
-    aliases: Arc<Mutex<BTreeMap<SocketAddr, SocketAddr>>>,
 }
 
 impl Credentials {
     pub(crate) fn new(data: Option<String>, sentinel: Option<String>) -> Self {
-        Self { data, sentinel, past_proxies: Arc::default(), aliases: Arc::default() }
+        Self { data, sentinel, past_proxies: Arc::default() }
     }
 
     /// Remembers that `server` is what lies behind `announced`.
@@ -44,16 +42,6 @@ impl Credentials {
     pub(crate) fn behind(&self, announced: SocketAddr) -> SocketAddr {
         let past_proxies = self.past_proxies.lock().unwrap_or_else(PoisonError::into_inner);
         past_proxies.get(&announced).copied().unwrap_or(announced)
-    }
-
-    /// Remembers that the other sentinels know one as `alias`.
-    pub(crate) fn learn_alias(&self, alias: SocketAddr, addr: SocketAddr) {
-        self.aliases.lock().unwrap_or_else(PoisonError::into_inner).insert(alias, addr);
-    }
-
-    /// The address under which clients know a sentinel.
-    pub(crate) fn known_as(&self, alias: SocketAddr) -> SocketAddr {
-        self.aliases.lock().unwrap_or_else(PoisonError::into_inner).get(&alias).copied().unwrap_or(alias)
     }
 
     pub(crate) fn of(&self, kind: Kind) -> Option<&str> {

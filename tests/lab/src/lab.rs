@@ -10,7 +10,6 @@ use std::{
 };
 
 use crate::{
-    certificates::Certificates,
     clock::now_us,
     credentials::{Credentials, Kind},
     dir::LabDir,
@@ -57,7 +56,6 @@ pub struct Lab {
     groups: Vec<Group>,
     sentinels: Sentinels,
     _proxies: Option<Proxies>,
-    certificates: Option<Certificates>,
     options: LabOptions,
     timeline: Timeline,
     _dir: LabDir,
@@ -78,16 +76,11 @@ impl Lab {
         let credentials = Credentials::new(options.password.clone(), options.sentinel_password.clone());
         let dir = LabDir::create()?;
         let proxies = options.proxied.then(Proxies::start).transpose()?;
-        let certificates = match &options.tls {
-            Some(tls) => Some(Certificates::make(&dir.path().join("tls"), &tls.names)?),
-            None => None,
-        };
         let site = Site {
             dir: &dir,
             options: &options,
             credentials: &credentials,
             proxies: proxies.as_ref(),
-            certificates: certificates.as_ref(),
             servers: Cell::new(0),
         };
         let (mut servers, mut groups) = (Vec::new(), Vec::new());
@@ -103,7 +96,6 @@ impl Lab {
             probe: Mutex::new(None),
             groups,
             _proxies: proxies,
-            certificates,
             sentinels: Sentinels {
                 addrs: sentinels.iter().map(Server::addr).collect(),
                 master_name: options.master_name.clone(),
@@ -128,37 +120,13 @@ impl Lab {
     pub fn url_of(&self, master_name: &str) -> String {
         let user = self.options.password.as_ref().map_or(String::new(), |p| format!(":{}@", percent(p)));
         let hosts: Vec<_> = self.sentinels.addrs.iter().map(ToString::to_string).collect();
-        let password = self.options.sentinel_password.as_ref();
-        let mut options: Vec<String> =
-            password.map(|p| format!("sentinel_password={}", percent(p))).into_iter().collect();
-        options.extend(self.tls_options());
+        let query = self
+            .options
+            .sentinel_password
+            .as_ref()
+            .map_or(String::new(), |p| format!("?sentinel_password={}", percent(p)));
         let name = percent(master_name);
-        let scheme = if self.options.tls.is_some() { "rediss+sentinel" } else { "redis+sentinel" };
-        let query = if options.is_empty() { String::new() } else { format!("?{}", options.join("&")) };
-        format!("{scheme}://{user}{}/{name}{query}", hosts.join(","))
-    }
-
-    /// What a client has to know of the lab's certificates.
-    fn tls_options(&self) -> Vec<String> {
-        let (Some(tls), Some(files)) = (&self.options.tls, &self.certificates) else { return Vec::new() };
-        let before = if tls.data { "" } else { "sentinel_" };
-        let file =
-            |name: &str, path: &std::path::Path| format!("{before}{name}={}", percent(&path.display().to_string()));
-        let mut options = vec![file("tls_ca", &files.ca)];
-        if tls.mutual {
-            options.extend([file("tls_cert", &files.client), file("tls_key", &files.client_key)]);
-        }
-        options.push(match (tls.data, tls.sentinel) {
-            (true, true) => "sentinel_tls=same".into(),
-            (true, _) => "tls=data".into(),
-            _ => "tls=sentinel".into(),
-        });
-        options
-    }
-
-    /// The certificates of a lab with TLS.
-    pub fn certificates(&self) -> Result<&Certificates> {
-        self.certificates.as_ref().ok_or_else(|| LabError::new("this lab has no certificates: start it with `tls`"))
+        format!("redis+sentinel://{user}{}/{name}{query}", hosts.join(","))
     }
 
     /// The options it was started with.
@@ -271,7 +239,7 @@ impl Lab {
     pub fn planned_failover_of(&self, master_name: &str) -> Result<i64> {
         let group = self.group(master_name)?;
         let master = self.master_of(master_name)?;
-        self.wait_streaming(group, master, STREAMING_TIMEOUT)?;
+        self.wait_streaming(group, master)?;
         let sentinel =
             self.running(&self.sentinels.addrs).first().copied().ok_or_else(|| LabError::new("no sentinel runs"))?;
         let mut raw = self.connect(sentinel)?;
@@ -341,13 +309,8 @@ impl Lab {
         })
     }
 
-    /// Waits until every running replica has acknowledged what the master has written so far. Right after the start that takes a second:
-    /// what is written before cannot survive a failover.
-    pub fn wait_replicated(&self, timeout: Duration) -> Result<()> {
-        self.wait_streaming(&self.groups[0], self.master()?, timeout)
-    }
-
-    fn wait_streaming(&self, group: &Group, master: SocketAddr, timeout: Duration) -> Result<()> {
+    /// Waits until every running replica has acknowledged what the master has written so far.
+    fn wait_streaming(&self, group: &Group, master: SocketAddr) -> Result<()> {
         let role = || -> std::result::Result<Value, String> {
             let reply = self.connect(master).map_err(|e| e.to_string())?.command(&["ROLE"]);
             reply.map_err(|e| e.to_string())
@@ -356,7 +319,7 @@ impl Lab {
         let replicas = self.running(&group.nodes).len().saturating_sub(1);
         // The first look only says how far the master is; nothing was acknowledged before its first ping.
         let written = offset(role().map_err(LabError::new)?.items().get(1)).max(1);
-        poll::until("every replica receives the command stream", ASK_AGAIN, timeout, || {
+        poll::until("every replica receives the command stream", ASK_AGAIN, STREAMING_TIMEOUT, || {
             let role = role()?;
             let acknowledged = role.items().get(2).map(Value::items).unwrap_or_default();
             let caught_up = acknowledged.iter().filter(|replica| offset(replica.items().get(2)) >= written).count();

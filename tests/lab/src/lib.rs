@@ -6,7 +6,6 @@
 //!
 //! It is *not* a client: it knows nothing of Standfast and speaks RESP through [`Raw`], so that it cannot share a mistake with what it tests.
 
-mod certificates;
 mod clock;
 mod credentials;
 mod dir;
@@ -28,11 +27,10 @@ mod server;
 mod start;
 mod timeline;
 
-pub use certificates::Certificates;
 pub use clock::now_us;
 pub use error::{LabError, Result};
 pub use lab::Lab;
-pub use options::{LabOptions, TlsOptions};
+pub use options::LabOptions;
 pub use probe::Writable;
 pub use process::{Process, clean_up};
 pub use proxy::{Count, Direction, Fault, Side, Traffic};

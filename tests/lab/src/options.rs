@@ -4,33 +4,6 @@ use std::{collections::BTreeSet, env, ffi::OsString, path::Path, time::Duration}
 
 use crate::error::{LabError, Result};
 
-/// Which servers of a lab speak TLS with their clients.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsOptions {
-    /// The data nodes, also among themselves and with the sentinels.
-    pub data: bool,
-    /// The sentinels.
-    pub sentinel: bool,
-    /// Clients have to show a certificate, too.
-    pub mutual: bool,
-    /// The host names and IP addresses that the servers' certificate is for.
-    pub names: Vec<String>,
-    /// The versions that the servers speak, in OpenSSL's words: `TLSv1.2`, `TLSv1.3`, or both.
-    pub versions: String,
-}
-
-impl Default for TlsOptions {
-    fn default() -> Self {
-        Self {
-            data: true,
-            sentinel: true,
-            mutual: false,
-            names: vec!["127.0.0.1".into(), "localhost".into()],
-            versions: "TLSv1.2 TLSv1.3".into(),
-        }
-    }
-}
-
 /// How many servers a lab has, and how its sentinels behave.
 #[derive(Clone, Debug)]
 pub struct LabOptions {
@@ -50,8 +23,6 @@ pub struct LabOptions {
     pub password: Option<String>,
     /// The default user's password on the sentinels.
     pub sentinel_password: Option<String>,
-    /// TLS, with certificates of the lab's own: see [`crate::Lab::certificates`]. The lab itself goes past it.
-    pub tls: Option<TlsOptions>,
     /// A proxy in front of every server, at the address that it announces, so that [`crate::Lab::inject`] can do its work.
     pub proxied: bool,
     /// Names of further masters under the same sentinels, each with one replica.
@@ -73,7 +44,6 @@ impl Default for LabOptions {
             master_name: "mymaster".into(),
             password: None,
             sentinel_password: None,
-            tls: None,
             proxied: false,
             more_masters: Vec::new(),
             server_args: Vec::new(),
@@ -122,11 +92,6 @@ impl LabOptions {
         }
         if self.more_masters.len() > 3 || names.len() != self.more_masters.len() + 1 {
             return wrong("more_masters: at most 3, with different names");
-        }
-        if let Some(tls) = &self.tls
-            && (!(tls.data || tls.sentinel) || (self.proxied && tls.data != tls.sentinel))
-        {
-            return wrong("tls: for data nodes or sentinels; for both of them, if there are proxies");
         }
         if ![&self.password, &self.sentinel_password].into_iter().flatten().all(|p| word(p)) {
             return wrong("passwords: visible ASCII without quotes");

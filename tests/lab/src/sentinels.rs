@@ -91,11 +91,7 @@ impl Sentinels {
                     })
                 })
                 .collect(),
-            others: others
-                .items()
-                .iter()
-                .filter_map(|s| Some((self.credentials.known_as(addr_of(s)?), flags(s))))
-                .collect(),
+            others: others.items().iter().filter_map(|s| Some((addr_of(s)?, flags(s)))).collect(),
         })
     }
 }

@@ -13,7 +13,6 @@ use std::{
 use rustix::process::Signal;
 
 use crate::{
-    certificates::Certificates,
     credentials::{Credentials, Kind},
     dir::LabDir,
     error::{LabError, Result},
@@ -24,7 +23,6 @@ use crate::{
 };
 
 const SENTINEL_CONF: &str = "sentinel.conf";
-const NODE_CONF: &str = "node.conf";
 
 /// How long a process may take from its start to its first answer, on a machine with better things to do.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
@@ -36,9 +34,6 @@ pub(crate) struct Server {
     addr: SocketAddr,
     /// Where the process listens; its address, unless there is a proxy.
     listens: SocketAddr,
-    /// Where it listens without TLS, if `listens` speaks it; for a sentinel the other way round, too, since it may have to do with both.
-    second: Option<SocketAddr>,
-    certificates: Option<Certificates>,
     /// Where its own connections come from, so that a proxy knows who connects.
     source: Ipv4Addr,
     proxy: Option<Proxy>,
@@ -54,7 +49,6 @@ pub(crate) struct Site<'a> {
     pub(crate) options: &'a LabOptions,
     pub(crate) credentials: &'a Credentials,
     pub(crate) proxies: Option<&'a Proxies>,
-    pub(crate) certificates: Option<&'a Certificates>,
     /// How many servers were made so far.
     pub(crate) servers: Cell<u8>,
 }
@@ -79,32 +73,12 @@ impl Server {
         let listens = SocketAddr::from((Ipv4Addr::LOCALHOST, port::free()?));
         let proxy = site.proxies.map(|proxies| proxies.proxy(listens)).transpose()?;
         let addr = proxy.as_ref().map_or(listens, Proxy::addr);
-        let tls = site.options.tls.as_ref();
-        let encrypted = tls.is_some_and(|tls| if kind == Kind::Node { tls.data } else { tls.sentinel });
-        let second = if encrypted || (tls.is_some() && kind == Kind::Sentinel) {
-            Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port::free()?)))
-        } else {
-            None
-        };
-        site.credentials.learn(addr, second.filter(|_| encrypted).unwrap_or(listens));
+        site.credentials.learn(addr, listens);
         let number = site.servers.get() + 1;
         site.servers.set(number);
         let dir = site.dir.path().join(addr.port().to_string());
         fs::create_dir_all(&dir).map_err(|e| LabError::io(dir.display(), e))?;
-        let server = Self {
-            kind,
-            addr,
-            listens,
-            second,
-            certificates: site.certificates.cloned(),
-            source: source_of(number),
-            proxy,
-            dir,
-            process: None,
-            stopped: false,
-        };
-        site.credentials.learn_alias(server.peer_addr(site.options), addr);
-        Ok(server)
+        Ok(Self { kind, addr, listens, source: source_of(number), proxy, dir, process: None, stopped: false })
     }
 
     /// The proxy in front of it.
@@ -119,35 +93,6 @@ impl Server {
 
     pub(crate) fn addr(&self) -> SocketAddr {
         self.addr
-    }
-
-    /// Where the other sentinels find a sentinel: they speak with each other as they speak with the nodes.
-    pub(crate) fn peer_addr(&self, options: &LabOptions) -> SocketAddr {
-        match (&options.tls, self.second) {
-            (Some(tls), Some(second)) if self.kind == Kind::Sentinel && tls.data != tls.sentinel => second,
-            _ => self.addr,
-        }
-    }
-
-    /// The words that say where a server listens, and with what certificates.
-    fn listening(&self, options: &LabOptions) -> Vec<(&'static str, String)> {
-        let (here, second) = (self.listens.port(), self.second.map(|second| second.port()));
-        let (Some(tls), Some(certificates)) = (&options.tls, &self.certificates) else {
-            return vec![("port", here.to_string())];
-        };
-        let encrypted = if self.kind == Kind::Node { tls.data } else { tls.sentinel };
-        let (plain, secret) = if encrypted { (second, Some(here)) } else { (Some(here), second) };
-        let yes = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
-        vec![
-            ("port", plain.unwrap_or(0).to_string()),
-            ("tls-port", secret.unwrap_or(0).to_string()),
-            ("tls-replication", yes(tls.data)),
-            ("tls-auth-clients", yes(tls.mutual)),
-            ("tls-protocols", format!("\"{}\"", tls.versions)),
-            ("tls-ca-cert-file", certificates.ca.display().to_string()),
-            ("tls-cert-file", certificates.server.display().to_string()),
-            ("tls-key-file", certificates.server_key.display().to_string()),
-        ]
     }
 
     /// Alive and not stopped.
@@ -170,22 +115,10 @@ impl Server {
         fs::write(&path, lines).map_err(|e| LabError::io(path.display(), e))
     }
 
-    fn write_node_conf(&self, options: &LabOptions) -> Result<()> {
-        let path = self.dir.join(NODE_CONF);
-        let secrets = options
-            .password
-            .iter()
-            .flat_map(|word| ["requirepass", "masterauth"].map(|name| format!("{name} {word}\n")));
-        fs::write(&path, secrets.collect::<String>()).map_err(|e| LabError::io(path.display(), e))
-    }
-
     /// Starts the process; [`Server::wait_until_up`] says whether it came up.
     pub(crate) fn spawn(&mut self, options: &LabOptions, master: Option<SocketAddr>) -> Result<()> {
         let arguments = match self.kind {
-            Kind::Node => {
-                self.write_node_conf(options)?;
-                self.node_arguments(options, master)
-            }
+            Kind::Node => self.node_arguments(options, master),
             Kind::Sentinel => vec![self.dir.join(SENTINEL_CONF).into(), "--sentinel".into()],
         };
         let output = File::create(self.output()).map_err(|e| LabError::io(self.output().display(), e))?;
@@ -280,32 +213,28 @@ impl Server {
     }
 
     fn node_arguments(&self, options: &LabOptions, master: Option<SocketAddr>) -> Vec<OsString> {
-        // The configuration first: everybody on the machine can read a command line, so passwords are not in it.
-        let mut arguments: Vec<OsString> = vec![self.dir.join(NODE_CONF).into()];
-        let listening = self.listening(options).into_iter();
-        arguments.extend(
-            listening.flat_map(|(word, value)| [format!("--{word}").into(), value.trim_matches('"').to_owned().into()]),
-        );
-        arguments.extend(
-            [
-                "--bind",
-                "127.0.0.1",
-                "--save",
-                "",
-                "--appendonly",
-                "no",
-                // The lab's time is spent on failovers, not on waiting for a replica that might join a running transfer.
-                "--repl-diskless-sync",
-                "yes",
-                "--repl-diskless-sync-delay",
-                "0",
-                "--repl-ping-replica-period",
-                "1",
-                "--enable-debug-command",
-                "local",
-            ]
-            .map(OsString::from),
-        );
+        let port = self.listens.port().to_string();
+        let mut arguments: Vec<OsString> = [
+            "--port",
+            &port,
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+            // The lab's time is spent on failovers, not on waiting for a replica that might join a running transfer.
+            "--repl-diskless-sync",
+            "yes",
+            "--repl-diskless-sync-delay",
+            "0",
+            "--repl-ping-replica-period",
+            "1",
+            "--enable-debug-command",
+            "local",
+        ]
+        .map(OsString::from)
+        .into();
         arguments.extend(["--dir".into(), self.dir.clone().into()]);
         if self.proxy.is_some() {
             let announced = [("ip", self.addr.ip().to_string()), ("port", self.addr.port().to_string())];
@@ -313,6 +242,11 @@ impl Server {
                 arguments.extend([format!("--replica-announce-{what}").into(), value.into()]);
             }
             arguments.extend(["--bind-source-addr".into(), self.source.to_string().into()]);
+        }
+        if let Some(password) = &options.password {
+            for name in ["--requirepass", "--masterauth"] {
+                arguments.extend([name.into(), password.into()]);
+            }
         }
         if let Some(master) = master {
             arguments.push("--replicaof".into());
@@ -323,11 +257,8 @@ impl Server {
     }
 
     /// The lines of a sentinel's configuration that say who it is.
-    pub(crate) fn sentinel_identity(&self, options: &LabOptions) -> String {
-        let mut conf = String::from("bind 127.0.0.1\n");
-        for (word, value) in self.listening(options) {
-            conf += &format!("{word} {value}\n");
-        }
+    pub(crate) fn sentinel_identity(&self) -> String {
+        let mut conf = format!("port {}\nbind 127.0.0.1\n", self.listens.port());
         if self.proxy.is_some() {
             conf += &format!(
                 "bind-source-addr {}\nsentinel announce-ip {}\nsentinel announce-port {}\n",

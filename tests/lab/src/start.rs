@@ -67,7 +67,7 @@ pub(crate) fn sentinels(site: &Site<'_>, masters: &[Group]) -> Result<Vec<Server
     for _ in 0..PORT_TRIES {
         let mut sentinels =
             (0..site.options.sentinels).map(|_| Server::new(Kind::Sentinel, site)).collect::<Result<Vec<_>>>()?;
-        let ids: Vec<_> = sentinels.iter().map(|s| (s.peer_addr(site.options), run_id())).collect();
+        let ids: Vec<_> = sentinels.iter().map(|s| (s.addr(), run_id())).collect();
         for (index, sentinel) in sentinels.iter_mut().enumerate() {
             let mut conf = sentinel_conf(site.options, sentinel, &ids[index].1);
             for group in masters {
@@ -75,7 +75,7 @@ pub(crate) fn sentinels(site: &Site<'_>, masters: &[Group]) -> Result<Vec<Server
                 for replica in &group.nodes[1..] {
                     conf += &format!("sentinel known-replica {} {} {}\n", group.name, replica.ip(), replica.port());
                 }
-                for (peer, id) in ids.iter().filter(|(peer, _)| *peer != ids[index].0) {
+                for (peer, id) in ids.iter().filter(|(peer, _)| *peer != sentinel.addr()) {
                     conf += &format!("sentinel known-sentinel {} {} {} {id}\n", group.name, peer.ip(), peer.port());
                 }
             }
@@ -111,7 +111,7 @@ fn run_id() -> String {
 }
 
 fn sentinel_conf(options: &LabOptions, sentinel: &Server, id: &str) -> String {
-    let mut conf = format!("{}sentinel myid {id}\n", sentinel.sentinel_identity(options));
+    let mut conf = format!("{}sentinel myid {id}\n", sentinel.sentinel_identity());
     if let Some(password) = &options.sentinel_password {
         conf += &format!("requirepass {password}\nsentinel sentinel-pass {password}\n");
     }

@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask demo`, `test`, `soak`, `bench`, `counts`, `codegen`, `commands` and `setup`.
+//! The project's own commands: `cargo xtask demo`, `test`, `soak`, `bench`, `codegen`, `commands` and `setup`.
 //!
 //! This file reads the command line and says what each command needs; everything else has a file of its own.
 
@@ -6,7 +6,6 @@ mod bench;
 mod build;
 mod commands;
 mod count;
-mod counts;
 mod demo;
 mod faces;
 mod guard;
@@ -18,7 +17,6 @@ mod setup;
 mod soak;
 mod statistics;
 mod steps;
-mod supply;
 mod test;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -52,12 +50,6 @@ enum Task {
     Soak(soak::SoakArgs),
     /// Measure, beside other projects' clients if you like.
     Bench(bench::BenchArgs),
-    /// Count the instructions of the hot paths under callgrind, and compare them with tests/bench/counts.json.
-    Counts {
-        /// Keep what was counted.
-        #[arg(long)]
-        update: bool,
-    },
     /// Rewrite what is generated and committed: the C header, the tables and snippets of the documentation.
     Codegen,
     /// Ask a Redis and a Valkey server what their commands are, and rewrite the table of commands.
@@ -69,8 +61,6 @@ enum Task {
         #[arg(long, default_value = "valkey-server")]
         valkey: PathBuf,
     },
-    /// Write the third-party licences and a software bill of materials for each package into `target/supply/`.
-    Supply,
     /// Install what `demo` and `test` need, and nothing else.
     Setup,
 }
@@ -122,14 +112,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             soak::run(&repo, &args)
         }
         Task::Bench(args) => bench::run(&repo, &args),
-        Task::Counts { update } => {
-            setup::ensure(&repo, &[setup::Need::C, setup::Need::Callgrind])?;
-            build::one(&repo, "counts", counts::build(&repo))?;
-            counts::check(&repo, update)
-        }
         Task::Codegen => build::codegen(&repo),
         Task::Commands { redis, valkey } => commands::run(&repo, &redis, &valkey),
-        Task::Supply => supply::run(&repo),
         Task::Setup => {
             setup::ensure(&repo, &setup::for_test(Area::All))?;
             println!("Everything that demo and test need is here.");

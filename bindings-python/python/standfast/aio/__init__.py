@@ -5,23 +5,7 @@ watches. No background thread ever enters the interpreter.
 """
 
 from ._client import Client, connect
-from ._lock import Lock
 from ._logs import Logs, logs
-from ._node import NodeClient
-from ._scan import Scan
 from ._subscription import Events, Subscription
-from ._unit import Now, Pipeline
 
-__all__ = [
-    "Client",
-    "Events",
-    "Lock",
-    "Logs",
-    "NodeClient",
-    "Now",
-    "Pipeline",
-    "Scan",
-    "Subscription",
-    "connect",
-    "logs",
-]
+__all__ = ["Client", "Events", "Logs", "Subscription", "connect", "logs"]

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import warnings
 from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from .. import _native
-from .._arguments import Argument, Name, scan_options, subscription_options
+from .._arguments import Argument, Name, subscription_options
 from .._items import TextT
 from ._commands import Commands
 from ._loop import Drivers
-from ._lock import Lock
-from ._node import NodeClient
-from ._scan import Scan
 from ._subscription import Events, Subscription
-from ._unit import Function, Pipeline, watch
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -37,30 +32,17 @@ class Client(Commands[TextT]):
         self._native = native
         self._decode = decode
         self._timeout: float | None = None
-        self._idempotent = False
-        self._read_from: Literal["master", "replica", "prefer_replica", "any"] | None = None
         self._first: Client[Any] | None = None
         self._drivers = Drivers(native)
         self._events = Events(native.events())
 
-    async def execute(
-        self,
-        *args: Argument,
-        timeout: float | None = None,
-        decode: bool | None = None,
-        idempotent: bool | None = None,
-        read_from: Literal["master", "replica", "prefer_replica", "any"] | None = None,
-    ) -> Any:
+    async def execute(self, *args: Argument, timeout: float | None = None, decode: bool | None = None) -> Any:
         """Execute a command and wait for its reply.
 
         Args:
             *args: The command and its arguments, one by one.
             timeout: Seconds until the call gives up; ``None`` means the option ``command_timeout``, ``math.inf`` for ever.
             decode: Whether strings in the reply become ``str``; ``None`` means what the client was told.
-            idempotent: Whether twice is as good as once: then a command whose fate is unknown is sent again, inside its
-                time, instead of failing with ``MaybeExecuted``.
-            read_from: Where it may be executed if it only reads: ``master``, ``replica``, ``prefer_replica`` or ``any``;
-                ``None`` means what the client was told. What writes goes to the master, whatever is said here.
 
         Raises:
             NetworkTimeoutError: The deadline passed; the command was certainly not executed, or it only reads.
@@ -70,136 +52,45 @@ class Client(Commands[TextT]):
         """
         if timeout is None:
             timeout = self._timeout
-        decode = self._decode if decode is None else decode
-        idempotent = self._idempotent if idempotent is None else idempotent
-        read_from = self._read_from if read_from is None else read_from
-        if read_from is not None:
-            return await self._drivers.current().read(args, timeout, decode, read_from)
-        return await self._drivers.current().execute(args, timeout, decode, idempotent)
+        return await self._drivers.current().execute(args, timeout, self._decode if decode is None else decode)
 
     @overload
-    def with_options(
-        self,
-        *,
-        timeout: float | None = None,
-        decode: Literal[True],
-        idempotent: bool | None = None,
-        read_from: Literal["master", "replica", "prefer_replica", "any"] | None = None,
-    ) -> Client[str]: ...
+    def with_options(self, *, timeout: float | None = None, decode: Literal[True]) -> Client[str]: ...
     @overload
-    def with_options(
-        self,
-        *,
-        timeout: float | None = None,
-        decode: Literal[False],
-        idempotent: bool | None = None,
-        read_from: Literal["master", "replica", "prefer_replica", "any"] | None = None,
-    ) -> Client[bytes]: ...
+    def with_options(self, *, timeout: float | None = None, decode: Literal[False]) -> Client[bytes]: ...
     @overload
-    def with_options(
-        self,
-        *,
-        timeout: float | None = None,
-        decode: None = None,
-        idempotent: bool | None = None,
-        read_from: Literal["master", "replica", "prefer_replica", "any"] | None = None,
-    ) -> Client[TextT]: ...
-    def with_options(
-        self,
-        *,
-        timeout: float | None = None,
-        decode: bool | None = None,
-        idempotent: bool | None = None,
-        read_from: Literal["master", "replica", "prefer_replica", "any"] | None = None,
-    ) -> Client[Any]:
+    def with_options(self, *, timeout: float | None = None, decode: None = None) -> Client[TextT]: ...
+    def with_options(self, *, timeout: float | None = None, decode: bool | None = None) -> Client[Any]:
         """The same client with other options; see :meth:`standfast.Client.with_options`."""
         other: Client[Any] = Client.__new__(Client)
         other._native, other._drivers, other._events = self._native, self._drivers, self._events
         other._decode = self._decode if decode is None else decode
         other._timeout = self._timeout if timeout is None else timeout
-        other._idempotent = self._idempotent if idempotent is None else idempotent
-        other._read_from = self._read_from if read_from is None else read_from
         other._first = self if self._first is None else self._first
         return other
 
     async def _run(self, words: Any) -> Any:
-        if self._read_from is not None:
-            return await self._drivers.current().read(tuple(words), self._timeout, self._decode, self._read_from)
-        return await self._drivers.current().execute(tuple(words), self._timeout, self._decode, self._idempotent)
-
-    def pipeline(self) -> Pipeline[TextT]:
-        """Begin a pipeline: its methods are those of the client, and collect commands for one write.
-
-        Awaited: ``await pipeline.execute()``, or ``async with client.pipeline() as pipeline: ...``.
-        Each command has an outcome of its own; behind one that was executed nothing is sent again by itself.
-        """
-        return Pipeline(self._drivers, False, self._timeout, self._decode, self._idempotent)
-
-    def transaction(self) -> Pipeline[TextT]:
-        """Begin a transaction: like :meth:`pipeline`, but all of the commands or none, between ``MULTI`` and ``EXEC``."""
-        return Pipeline(self._drivers, True, self._timeout, self._decode, self._idempotent)
-
-    async def watch(
-        self,
-        keys: Name | Iterable[Name],
-        function: Function[TextT],
-        *,
-        timeout: float | None = None,
-        attempts: int | None = None,
-    ) -> list[Any]:
-        """A transaction that depends on what was read before it; the results of its commands.
-
-        The function reads with the methods of its first argument, which are executed at once, and adds commands to its
-        second. They are executed if none of the keys was changed in the meantime, and otherwise the function is run again.
-
-        Args:
-            keys: One key or several.
-            function: May be run any number of times. What it raises ends it, and nothing is executed.
-            timeout: Seconds for all of it; ``None`` means the option ``command_timeout``, ``math.inf`` for ever.
-            attempts: How often the function is run at the most; as often as the time allows if not given.
-
-        Raises:
-            ServerError: ``TransactionAborted`` when time or attempts are used up: nothing was executed.
-            NetworkConnectionError: ``MaybeExecuted`` when the link was lost behind ``EXEC``; it is not run again then.
-        """
-        timeout = self._timeout if timeout is None else timeout
-        return await watch(self._native, self._drivers, keys, function, timeout, attempts, self._decode)
+        return await self._drivers.current().execute(tuple(words), self._timeout, self._decode)
 
     def subscribe(
         self,
         *channels: Name,
         patterns: Iterable[Name] = (),
-        sharded: Iterable[Name] = (),
         items: int | None = None,
         bytes: int | None = None,
         overflow: str | None = None,
-        max_silence: float | None = None,
-        pulse_interval: float | None = None,
-        redundancy: int | None = None,
     ) -> Subscription[TextT]:
-        """Subscribe to channels, patterns and sharded channels. Returns at once; iterating waits, and so does ``ready()``.
+        """Subscribe to channels and patterns. Returns at once; iterating waits, and so does ``ready()``.
 
         Args:
             *channels: The channels.
             patterns: Patterns of channels, such as ``"news.*"``.
-            sharded: Sharded channels: what is published there with SPUBLISH (servers from 7.0).
             items: How many items the queue holds; the client's ``subscription_items`` if not given.
             bytes: How many bytes the queue holds; the client's ``subscription_bytes`` if not given.
             overflow: What a full queue does: ``drop_oldest``, ``drop_newest`` or ``close``.
-            max_silence: Seconds without a message after which the link has to prove that it lives.
-            pulse_interval: Seconds between messages of our own that prove the way from publishing to receiving. The user
-                needs the right to publish.
-            redundancy: 2 listens to a replica, too, which may fill what a crash of the master would swallow.
         """
-        options = subscription_options(
-            items,
-            bytes,
-            overflow=overflow,
-            max_silence=max_silence,
-            pulse_interval=pulse_interval,
-            redundancy=redundancy,
-        )
-        native = self._native.subscribe(channels, tuple(patterns), tuple(sharded), options, self._decode)
+        options = subscription_options(items, bytes, overflow)
+        native = self._native.subscribe(channels, tuple(patterns), options, self._decode)
         return Subscription(native, self._drivers)
 
     def psubscribe(
@@ -208,165 +99,9 @@ class Client(Commands[TextT]):
         items: int | None = None,
         bytes: int | None = None,
         overflow: str | None = None,
-        max_silence: float | None = None,
-        pulse_interval: float | None = None,
-        redundancy: int | None = None,
     ) -> Subscription[TextT]:
         """Subscribe to patterns only; see :meth:`subscribe`."""
-        return self.subscribe(
-            patterns=patterns,
-            items=items,
-            bytes=bytes,
-            overflow=overflow,
-            max_silence=max_silence,
-            pulse_interval=pulse_interval,
-            redundancy=redundancy,
-        )
-
-    def ssubscribe(
-        self,
-        *channels: Name,
-        items: int | None = None,
-        bytes: int | None = None,
-        overflow: str | None = None,
-        max_silence: float | None = None,
-        pulse_interval: float | None = None,
-        redundancy: int | None = None,
-    ) -> Subscription[TextT]:
-        """Subscribe to sharded channels only; see :meth:`subscribe`."""
-        return self.subscribe(
-            sharded=channels,
-            items=items,
-            bytes=bytes,
-            overflow=overflow,
-            max_silence=max_silence,
-            pulse_interval=pulse_interval,
-            redundancy=redundancy,
-        )
-
-    def lock(
-        self,
-        key: Name,
-        token: Name | None = None,
-        *,
-        ttl: float,
-        extend: bool = False,
-        wait: float | None = 0,
-    ) -> Lock:
-        """A lock: a key that holds the token of its owner for a time. Nothing is taken yet; ``async with`` takes it.
-
-        Args:
-            key: The key.
-            token: Who the owner is; without one, nobody else has the same.
-            ttl: Seconds after which it ends unless it is extended.
-            extend: Whether it extends itself, every third of ``ttl``, while it is held and this object exists.
-            wait: For ``async with``: seconds for which it is tried again while somebody else has it; ``None`` for ever.
-        """
-        return Lock(self._drivers, self._native, key, token, ttl, extend, wait)
-
-    def scan_iter(
-        self,
-        match: Name | None = None,
-        *,
-        count: int | None = None,
-        type: str | None = None,
-        master: bool = False,
-        restart: bool = False,
-    ) -> Scan[TextT]:
-        """The keys, as a stream, from a healthy replica, or from the master where there is none.
-
-        Args:
-            match: Only keys that match this pattern.
-            count: How much work the server does in one step; 10 if it is not given.
-            type: Only keys of this type, such as ``"hash"``.
-            master: Whether to ask the master instead of a replica.
-            restart: When the node changes, begin again on another one and give nothing twice, at the cost of remembering
-                every key; otherwise the scan then fails with ``Disconnected``.
-        """
-        return self._scan("keys", None, match, count, type, master, restart)
-
-    def hscan_iter(
-        self,
-        key: Name,
-        match: Name | None = None,
-        *,
-        count: int | None = None,
-        master: bool = False,
-        restart: bool = False,
-    ) -> Scan[tuple[TextT, TextT]]:
-        """The fields of a hash with their values; see :meth:`scan_iter`."""
-        return self._scan("hash", key, match, count, None, master, restart)
-
-    def sscan_iter(
-        self,
-        key: Name,
-        match: Name | None = None,
-        *,
-        count: int | None = None,
-        master: bool = False,
-        restart: bool = False,
-    ) -> Scan[TextT]:
-        """The members of a set; see :meth:`scan_iter`."""
-        return self._scan("set", key, match, count, None, master, restart)
-
-    def zscan_iter(
-        self,
-        key: Name,
-        match: Name | None = None,
-        *,
-        count: int | None = None,
-        master: bool = False,
-        restart: bool = False,
-    ) -> Scan[tuple[TextT, float]]:
-        """The members of a sorted set with their scores; see :meth:`scan_iter`."""
-        return self._scan("sorted_set", key, match, count, None, master, restart)
-
-    def _scan(
-        self,
-        what: str,
-        key: Name | None,
-        match: Name | None,
-        count: int | None,
-        type: str | None,
-        master: bool,
-        restart: bool,
-    ) -> Scan[Any]:
-        options = scan_options(match, count, type, master, restart)
-        return Scan(self._drivers, _native.Scan(self._native, what, key, options, self._decode))
-
-    def node(self, address: str) -> NodeClient:
-        """One of the nodes that :meth:`nodes` reports, to be asked itself whatever its role is.
-
-        Args:
-            address: As ``host:port``.
-
-        Raises:
-            UsageError: No sentinel reports such a node.
-        """
-        return NodeClient(self._drivers, self._native, address, False, self._decode)
-
-    def sentinel(self, address: str) -> NodeClient:
-        """One of the sentinels of :meth:`status`, to be asked itself; see :meth:`node`."""
-        return NodeClient(self._drivers, self._native, address, True, self._decode)
-
-    def set_credentials(
-        self,
-        username: str | None = None,
-        password: str | None = None,
-        *,
-        hop: Literal["data", "sentinel"] = "data",
-    ) -> None:
-        """Use other credentials from the next connection on, for passwords that change while the program runs.
-
-        Connections that exist stay as they are, and nothing is interrupted. What was configured for this hop (password,
-        file) is forgotten. Never waits.
-
-        Args:
-            username: The user; ``None`` for the default one.
-            password: The password; ``None`` for none.
-            hop: Whether they are for the nodes or for the sentinels.
-        """
-        self._native.set_credentials(hop, username, password)
+        return self.subscribe(patterns=patterns, items=items, bytes=bytes, overflow=overflow)
 
     def status(self) -> dict[str, Any]:
         """What the client knows about itself and its servers. Never waits."""
@@ -375,14 +110,6 @@ class Client(Commands[TextT]):
     def nodes(self) -> list[dict[str, Any]]:
         """The nodes that the sentinels report, with what each sentinel thinks of each. Never waits."""
         return self._native.nodes()
-
-    async def doctor(self) -> list[dict[str, Any]]:
-        """What is wrong with the sentinels and nodes, or will be when something fails: the worst first, nothing if all is well.
-
-        Each finding has ``id`` (see ``core/docs/doctor.md``), ``severity`` (``error``, ``warning``, ``info``), ``reason``, ``remedy`` and ``details``.
-        It asks every server on a thread of its own, changes nothing there, and takes four times ``connect_timeout`` at the most.
-        """
-        return await asyncio.to_thread(self._native.doctor)
 
     def events(self) -> Events:
         """A reader of the client's events with a position of its own, from the oldest that is remembered."""
@@ -395,20 +122,6 @@ class Client(Commands[TextT]):
             timeout: Seconds; 0 looks only, ``None`` waits for ever.
         """
         return await self._events.next(timeout)
-
-    async def drain(self, timeout: float | None = None) -> None:
-        """End in order: new commands fail with ``Closed``, those that were accepted are finished, then the client is closed.
-
-        Args:
-            timeout: Seconds; ``None`` waits as long as the commands' own deadlines last.
-
-        Raises:
-            NetworkTimeoutError: Something was still under way at the end of the time; it ended with the close.
-        """
-        try:
-            await self._drivers.current().drain(timeout)
-        finally:
-            self._close()
 
     async def close(self) -> None:
         """Close the client. Whoever waits wakes up with the error ``Closed``. May be called again."""

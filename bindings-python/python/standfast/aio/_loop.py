@@ -24,64 +24,21 @@ class Driver:
     def __init__(self, client: _native.Client, loop: Loop) -> None:
         self._loop = loop
         self._pid = os.getpid()
-        self._native = _native.LoopDriver(client, loop.create_future, loop.call_soon)
+        self._native = _native.LoopDriver(client, loop.create_future)
         self._descriptor = self._native.descriptor()
-        loop.add_reader(self._descriptor, self._native.turn)
+        loop.add_reader(self._descriptor, self._native.ring)
 
-    async def execute(self, args: tuple[Any, ...], timeout: float | None, decode: bool, idempotent: bool) -> Any:
+    async def execute(self, args: tuple[Any, ...], timeout: float | None, decode: bool) -> Any:
         """The reply to a command."""
-        return await self._outcome(*self._native.execute(args, timeout, decode, idempotent))
-
-    async def execute_unit(
-        self, commands: list[tuple[Any, ...]], transaction: bool, timeout: float | None, decode: bool, idempotent: bool
-    ) -> list[Any]:
-        """The outcomes of several commands."""
-        found = await self._outcome(*self._native.execute_unit(commands, transaction, timeout, decode, idempotent))
-        return list(found)
-
-    async def watch_begin(self, watched: _native.Watched) -> None:
-        """Begin a round of a transaction over watched keys."""
-        await self._outcome(*self._native.watch_begin(watched))
-
-    async def watch_execute(self, watched: _native.Watched, args: tuple[Any, ...], decode: bool) -> Any:
-        """The reply to a command on the link that watches the keys."""
-        return await self._outcome(*self._native.watch_execute(watched, args, decode))
-
-    async def watch_commit(
-        self, watched: _native.Watched, commands: list[tuple[Any, ...]], decode: bool
-    ) -> list[Any] | None:
-        """The outcomes of the round's commands, or ``None`` when another round is needed."""
-        found: list[Any] | None = await self._outcome(*self._native.watch_commit(watched, commands, decode))
-        return found
-
-    async def read(self, args: tuple[Any, ...], timeout: float | None, decode: bool, read_from: str) -> Any:
-        """The reply to a command with a route of its own."""
-        return await self._outcome(*self._native.read(args, timeout, decode, read_from))
+        return await self._outcome(*self._native.execute(args, timeout, decode))
 
     async def connected(self) -> None:
         """Returns when the client is connected, as far as its options ask for that."""
         await self._outcome(*self._native.connected())
 
-    async def drain(self, timeout: float | None) -> None:
-        """Refuses new commands, and returns when those that were accepted are over."""
-        await self._outcome(*self._native.drain(timeout))
-
     async def subscription_ready(self, subscription: _native.Subscription, timeout: float | None) -> None:
         """Returns when the server has confirmed the subscription."""
         await self._outcome(*self._native.subscription_ready(subscription, timeout))
-
-    async def lock(self, lock: _native.Lock, name: str, seconds: float | None) -> Any:
-        """What a lock answers."""
-        return await self._outcome(*self._native.lock(lock, name, seconds))
-
-    async def scan(self, scan: _native.Scan) -> list[Any] | None:
-        """The next step of a scan."""
-        batch: list[Any] | None = await self._outcome(*self._native.scan(scan))
-        return batch
-
-    async def node(self, node: _native.Node, args: tuple[Any, ...], timeout: float | None, decode: bool) -> Any:
-        """The reply of one node to a command."""
-        return await self._outcome(*self._native.node(node, args, timeout, decode))
 
     async def _outcome(self, tag: int, future: asyncio.Future[Any]) -> Any:
         try:
@@ -150,7 +107,7 @@ class Drivers:
 class Bell:
     """Wakes tasks, of any loop, when a stream has something to read."""
 
-    def __init__(self, stream: _native.Subscription | _native.Events | _native.Logs | _native.Lock) -> None:
+    def __init__(self, stream: _native.Subscription | _native.Events | _native.Logs) -> None:
         self._stream = stream
         self._waiting: dict[Loop, list[asyncio.Future[None]]] = {}
 

@@ -11,9 +11,6 @@ use super::{
     table::{Command, Table},
 };
 
-/// What they run, or send on to replicas, may change data.
-const RUNS: [&str; 5] = ["eval", "evalsha", "fcall", "publish", "spublish"];
-
 /// The text of the file.
 pub fn text(table: &Table) -> String {
     let waits: BTreeMap<String, String> = methods(table)
@@ -35,9 +32,6 @@ pub fn text(table: &Table) -> String {
         if command.reads {
             marks.insert("READS");
         }
-        if command.flags.contains("write") || RUNS.contains(&command.name.as_str()) {
-            marks.insert("WRITES");
-        }
         if command.stateful {
             marks.insert("STATEFUL");
         }
@@ -46,7 +40,7 @@ pub fn text(table: &Table) -> String {
         }
     }
     let mut text = format!(
-        "//! {GENERATED}\n\nuse super::facts::{{Entry, PARENT, READS, STATEFUL, Unit, WRITES, Wait, When, entry}};\nuse super::shape::Shape;\n\n\
+        "//! {GENERATED}\n\nuse super::facts::{{Entry, PARENT, READS, STATEFUL, Unit, Wait, When, entry}};\nuse super::shape::Shape;\n\n\
          /// Every command and subcommand, sorted by name.\n\
          pub(super) static COMMANDS: [Entry; {}] = [\n",
         rows.len()

@@ -208,35 +208,6 @@ fn put(param: &Param) -> String {
     }
 }
 
-/// The types of the methods that collect commands: each gives the collection back, and takes no options of a call.
-pub fn queued_types(table: &Table) -> String {
-    let types = types(table);
-    let (_, methods) = types.split_once("export interface Commands {\n").expect("the methods");
-    let mut text = format!(
-        "// {GENERATED}\n\
-         import type {{ Integer, Many, Numeric, Pairs }} from './commands';\n\
-         import type {{ Argument }} from './index';\n\n\
-         /** The methods of `Commands`, collecting: options of a call belong to `execute`. */\n\
-         export interface QueuedCommands {{\n"
-    );
-    for line in methods.lines() {
-        let Some((head, _)) = line.split_once("): Promise<") else {
-            writeln!(text, "{line}").expect("a String");
-            continue;
-        };
-        let head = head.replace("<B extends boolean = false>", "").replace("CommandOptions<B>", "CommandOptions");
-        let head = head.replace("CommandOptions & {", "{");
-        // The form with nothing but the options of a call.
-        if head.ends_with(", CommandOptions]") {
-            continue;
-        }
-        let head = head.replace(", options?: CommandOptions", "").replace("(options?: CommandOptions", "(");
-        assert!(!head.contains("CommandOptions"), "{head}");
-        writeln!(text, "{head}): this;").expect("a String");
-    }
-    text
-}
-
 /// The types.
 pub fn types(table: &Table) -> String {
     let mut text = format!(

@@ -94,24 +94,6 @@ pub fn stub(table: &Table, asynchronous: bool) -> String {
     text
 }
 
-/// The types of the methods that collect commands: each gives the collection back.
-pub fn queued_stub(table: &Table) -> String {
-    let text = stub(table, false)
-        .replace(
-            "from typing import Any, Generic, Literal\n",
-            "from typing import Any, Generic, Literal\n\nfrom typing_extensions import Self\n",
-        )
-        .replace("class Commands(", "class QueuedCommands(")
-        .replace("# Some commands have the names of types.\n_Set = set\n\n", "");
-    let lines = text.lines().map(|line| match line.rsplit_once(" -> ") {
-        Some((head, tail)) if tail.ends_with(": ...") && !line.contains("def _run(") => {
-            format!("{head} -> Self: ...\n")
-        }
-        _ => format!("{line}\n"),
-    });
-    lines.collect()
-}
-
 /// By position, the rest, by name.
 fn signature(method: &Method) -> (Vec<&Param>, Option<&Param>, Vec<&Param>) {
     let params = &method.params;

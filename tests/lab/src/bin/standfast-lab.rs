@@ -16,25 +16,9 @@ use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM},
     iterator::Signals,
 };
-use standfast_lab::{Fault, Lab, LabOptions, Publisher, Side, TlsOptions, Value, clean_up, now_us};
-
-const HELP: &str = "standfast-lab: starts Redis servers and Sentinels on loopback and breaks them, for tests.
-It takes no arguments: it reads a JSON object a line and answers each with one. Its requests are listed in the README of the crate standfast-lab;
-standfast.testing (Python), standfast/testing (Node) and Standfast.Testing (C#) send them for you.";
+use standfast_lab::{Fault, Lab, LabOptions, Publisher, Side, Value, clean_up, now_us};
 
 fn main() -> Result<()> {
-    match std::env::args_os().nth(1) {
-        None => {}
-        Some(word) if word == "--version" => {
-            writeln!(io::stdout(), "standfast-lab {}", env!("CARGO_PKG_VERSION"))?;
-            return Ok(());
-        }
-        Some(word) if word == "--help" => {
-            writeln!(io::stdout(), "{HELP}")?;
-            return Ok(());
-        }
-        Some(word) => bail!("{} means nothing to it\n{HELP}", word.display()),
-    }
     let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).context("listening to signals")?;
     thread::spawn(move || {
         if let Some(signal) = signals.forever().next() {
@@ -111,9 +95,6 @@ enum Request {
     WaitReplicating {
         timeout_ms: Option<u64>,
     },
-    WaitReplicated {
-        timeout_ms: Option<u64>,
-    },
     WaitWritable {
         timeout_ms: Option<u64>,
     },
@@ -151,7 +132,6 @@ struct StartRequest {
     master_name: Option<String>,
     password: Option<String>,
     sentinel_password: Option<String>,
-    tls: Option<TlsRequest>,
     #[serde(default)]
     proxied: bool,
     #[serde(default)]
@@ -172,30 +152,6 @@ struct FaultRequest {
     fault: Fault,
 }
 
-/// What is left out is as in `TlsOptions::default()`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TlsRequest {
-    data: Option<bool>,
-    sentinel: Option<bool>,
-    #[serde(default)]
-    mutual: bool,
-    names: Option<Vec<String>>,
-}
-
-impl TlsRequest {
-    fn options(self) -> TlsOptions {
-        let usual = TlsOptions::default();
-        TlsOptions {
-            data: self.data.unwrap_or(usual.data),
-            sentinel: self.sentinel.unwrap_or(usual.sentinel),
-            mutual: self.mutual,
-            names: self.names.unwrap_or(usual.names),
-            versions: usual.versions,
-        }
-    }
-}
-
 impl StartRequest {
     fn options(self) -> LabOptions {
         let usual = LabOptions::default();
@@ -208,7 +164,6 @@ impl StartRequest {
             master_name: self.master_name.unwrap_or(usual.master_name),
             password: self.password,
             sentinel_password: self.sentinel_password,
-            tls: self.tls.map(TlsRequest::options),
             proxied: self.proxied,
             more_masters: self.more_masters,
             server_args: self.server_args,
@@ -323,10 +278,6 @@ impl Session {
             }
             Request::WaitReplicating { timeout_ms } => {
                 json!({"master": self.lab()?.wait_replicating(patience(timeout_ms))?})
-            }
-            Request::WaitReplicated { timeout_ms } => {
-                self.lab()?.wait_replicated(patience(timeout_ms))?;
-                json!({})
             }
             Request::WaitWritable { timeout_ms } => {
                 let writable = self.lab()?.wait_writable(patience(timeout_ms))?;

@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::{build, faces::FaceSpec, repo::Repo, run, setup::up_to_date};
+use crate::{build, faces::FaceSpec, repo::Repo, setup::up_to_date};
 
 /// A program that is measured: ours or a peer's.
 #[derive(Clone, Debug)]
@@ -43,7 +43,7 @@ pub(super) fn all(repo: &Repo) -> Result<Vec<Contender>> {
     Ok(all)
 }
 
-pub(super) fn python(repo: &Repo) -> Result<PathBuf> {
+fn python(repo: &Repo) -> Result<PathBuf> {
     let (folder, list) = (repo.output("bench")?.join("python"), repo.path("tests/bench/peers/python/requirements.txt"));
     let (python, stamp) = (folder.join("bin/python"), folder.join("standfast-requirements.txt"));
     if !up_to_date(&list, &stamp) {
@@ -58,14 +58,10 @@ pub(super) fn python(repo: &Repo) -> Result<PathBuf> {
 }
 
 /// Modules are looked for beside the programs that import them, so the programs go there, too.
-pub(super) fn node(repo: &Repo) -> Result<PathBuf> {
+fn node(repo: &Repo) -> Result<PathBuf> {
     let (folder, source) = (repo.output("bench/node")?, repo.path("tests/bench/peers/node"));
     for file in ["package.json", "package-lock.json", "task.mjs", "peer-ioredis.mjs", "peer-node-redis.mjs"] {
         fs::copy(source.join(file), folder.join(file)).with_context(|| format!("copying {file}"))?;
-    }
-    for file in ["measure.mjs", "clients.mjs"] {
-        let source = repo.path("tests/bench/node").join(file);
-        fs::copy(source, folder.join(file)).with_context(|| format!("copying {file}"))?;
     }
     let (lock, stamp) = (source.join("package-lock.json"), folder.join("node_modules/.standfast-package-lock.json"));
     if !up_to_date(&lock, &stamp) {
@@ -77,7 +73,7 @@ pub(super) fn node(repo: &Repo) -> Result<PathBuf> {
     Ok(folder)
 }
 
-pub(super) fn rust(repo: &Repo) -> Result<PathBuf> {
+fn rust(repo: &Repo) -> Result<PathBuf> {
     let target = repo.output("bench/rust")?;
     let manifest = repo.path("tests/bench/peers/rust/Cargo.toml");
     // One job: others measure on this machine, too.
@@ -85,27 +81,4 @@ pub(super) fn rust(repo: &Repo) -> Result<PathBuf> {
     command.arg(manifest).env("CARGO_TARGET_DIR", &target);
     build::one(repo, "peers-rust", vec![command])?;
     Ok(target.join("release"))
-}
-
-/// What they are, for the head of a result: the registries' names and numbers.
-pub(super) fn versions(repo: &Repo, with_peers: bool) -> String {
-    let read = |file: &str| fs::read_to_string(repo.path("tests/bench/peers").join(file)).unwrap_or_default();
-    let mut all: Vec<String> = Vec::new();
-    for (program, arguments) in [("python3", ["--version"]), ("node", ["--version"])] {
-        let mut command = repo.command(program);
-        command.args(arguments);
-        all.extend(run::ask(command).map(|text| if program == "node" { format!("Node {text}") } else { text }));
-    }
-    if with_peers {
-        all.extend(read("python/requirements.txt").lines().map(|line| line.replace("==", " ")));
-        let manifest: serde_json::Value = serde_json::from_str(&read("node/package.json")).unwrap_or_default();
-        let packages = manifest["dependencies"].as_object().into_iter().flatten();
-        all.extend(packages.map(|(name, version)| format!("{name} {}", version.as_str().unwrap_or_default())));
-        let pinned = |line: &str| {
-            let (name, rest) = line.split_once(" = { version = \"=")?;
-            Some(format!("{name} {}", rest.split('"').next()?))
-        };
-        all.extend(read("rust/Cargo.toml").lines().filter_map(pinned));
-    }
-    all.iter().map(|version| format!(", {version}")).collect()
 }

@@ -3,7 +3,7 @@
 //! A program on `PATH` is good enough, wherever it comes from. apt-get is called as root or through passwordless sudo;
 //! otherwise the user gets the command to run.
 
-use std::{path::Path, process::Command};
+use std::process::Command;
 
 use anyhow::{Result, bail};
 
@@ -20,8 +20,6 @@ const PROGRAMS: &[(Need, &str, &str)] = &[
     (Need::C, "gcc", "gcc"),
     (Need::CTests, "g++", "g++"),
     (Need::CTests, "valgrind", "valgrind"),
-    (Need::Callgrind, "valgrind", "valgrind"),
-    (Need::Taskset, "taskset", "util-linux"),
     (Need::Mono, "mcs", "mono-mcs"),
     (Need::Mono, "mono", "mono-runtime"),
     (Need::Python, "python3", "python3"),
@@ -40,12 +38,6 @@ pub(super) fn ensure(repo: &Repo, needs: &[Need]) -> Result<()> {
     if needs.contains(&Need::Python) && !python_makes_environments() {
         packages.push("python3-venv");
     }
-    // A library: what it is compiled against is looked for.
-    if needs.contains(&Need::Hiredis) && !Path::new("/usr/include/hiredis/hiredis.h").is_file() {
-        packages.push("libhiredis-dev");
-    }
-    packages.sort_unstable();
-    packages.dedup();
     if packages.is_empty() {
         return Ok(());
     }

@@ -39,12 +39,6 @@ pub(crate) enum Need {
     Python,
     /// `node`, `npm` and the pinned packages in `bindings-node/node_modules`.
     Node,
-    /// `valgrind`, which has callgrind.
-    Callgrind,
-    /// `taskset`, for benchmarks.
-    Taskset,
-    /// hiredis, for benchmarks beside it.
-    Hiredis,
 }
 
 /// What the demo needs.
@@ -55,7 +49,7 @@ pub(crate) fn for_demo(quick: bool) -> Vec<Need> {
 /// What a part of the tests needs. Lints look at every crate, and the Python crate asks for an interpreter.
 pub(crate) fn for_test(area: Area) -> Vec<Need> {
     match area {
-        Area::Core => vec![Need::Redis, Need::Valkey, Need::Lints, Need::Python, Need::C, Need::CTests],
+        Area::Core => vec![Need::Redis, Need::Valkey, Need::Lints, Need::Python],
         Area::C => vec![Need::Redis, Need::C, Need::CTests],
         Area::Python => vec![Need::Redis, Need::Python],
         Area::Node => vec![Need::Redis, Need::Node],

@@ -20,10 +20,7 @@ pub(super) fn steps(repo: &Repo) -> Vec<Step> {
         tests(repo, "behaviour", "standfast-behaviour").after(&["build-lab"]),
         tests(repo, "vectors", "standfast-vectors"),
         tests(repo, "xtask", "standfast-xtask"),
-        ours(repo, "counts", &["counts"]).limit(minutes(25)),
-        ours(repo, "fuzz", &["soak", "fuzz", "--brief"]).limit(minutes(25)),
-        // A few failovers under load, each of which is a test: the soak has time for more.
-        ours(repo, "failover-counts", &["soak", "failover", "--brief"]),
+        failover_counts(repo),
         Step::test("docs", docs, Counter::One),
     ]
 }
@@ -34,13 +31,13 @@ pub(super) fn tests(repo: &Repo, name: &'static str, package: &str) -> Step {
     Step::test(name, command, Counter::Libtest).limit(minutes(25))
 }
 
-/// A command of ours that closes as a test does.
-fn ours(repo: &Repo, name: &'static str, words: &[&str]) -> Step {
+/// A few failovers under load, each of which is a test: the soak has time for more.
+fn failover_counts(repo: &Repo) -> Step {
     // This very program: nothing is to be built that is not there.
     let this = std::env::current_exe().unwrap_or_else(|_| repo.built("standfast-xtask"));
     let mut command = repo.command(this);
-    command.args(words);
-    Step::test(name, command, Counter::Plain)
+    command.args(["soak", "failover", "--brief"]);
+    Step::test("failover-counts", command, Counter::Plain)
 }
 
 pub(super) fn build_face(repo: &Repo) -> Step {

@@ -10,19 +10,16 @@ use super::Step;
 use crate::{count::Counter, repo::Repo};
 
 const SOURCES: &str = "bindings-c/csharp/Standfast";
-const KIT: &str = "bindings-c/csharp/Standfast.Testing";
 const TESTS: &str = "bindings-c/csharp/tests";
 const FACE: &str = "bindings-c/csharp/examples/Face.cs";
 
 pub(super) fn steps(repo: &Repo) -> Vec<Step> {
     let mut mono = repo.with_library(repo.command("mono"));
     mono.args(["--debug"]).arg(repo.built("StandfastTests.exe"));
-    let mut tests = program(repo, "StandfastTests.exe", &sources(&repo.path(TESTS)));
-    tests.arg(format!("-reference:{}", repo.built("Standfast.Testing.dll").display()));
     vec![
         build(repo),
-        build_kit(repo),
-        Step::build("build-csharp-tests", vec![tests]).after(&["build-csharp", "build-csharp-kit"]),
+        Step::build("build-csharp-tests", vec![program(repo, "StandfastTests.exe", &sources(&repo.path(TESTS)))])
+            .after(&["build-csharp"]),
         Step::test("csharp", mono, Counter::Plain).after(&["build-csharp-tests", "build-c", "build-lab"]),
     ]
 }
@@ -32,13 +29,6 @@ pub(super) fn build(repo: &Repo) -> Step {
     let mut mcs = compiler(repo);
     mcs.args(["-target:library", &out(repo, "Standfast.dll")]).args(sources(&repo.path(SOURCES)));
     Step::build("build-csharp", vec![mcs])
-}
-
-/// `Standfast.Testing.dll`: the test kit, which needs nothing of the client.
-pub(super) fn build_kit(repo: &Repo) -> Step {
-    let mut mcs = compiler(repo);
-    mcs.args(["-target:library", &out(repo, "Standfast.Testing.dll")]).args(sources(&repo.path(KIT)));
-    Step::build("build-csharp-kit", vec![mcs])
 }
 
 pub(super) fn build_face(repo: &Repo) -> Step {

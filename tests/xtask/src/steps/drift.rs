@@ -8,7 +8,6 @@ pub(super) fn steps(repo: &Repo) -> Vec<Step> {
         "build-lab",
         "build-c",
         "build-csharp",
-        "build-csharp-kit",
         "build-python",
         "build-node",
     ])]

@@ -12,8 +12,6 @@ mod python;
 
 use std::{process::Command, time::Duration};
 
-pub(crate) use python::pytest;
-
 use crate::{Area, count::Counter, repo::Repo};
 
 /// A few commands that belong together.
@@ -88,23 +86,7 @@ pub(crate) fn of(repo: &Repo, area: Area) -> Vec<Step> {
 
 /// Every library and extension, and nothing more.
 fn build_all(repo: &Repo) -> Vec<Step> {
-    vec![
-        build_lab(repo),
-        c::build(repo),
-        csharp::build(repo),
-        csharp::build_kit(repo),
-        python::build(repo),
-        node::build(repo),
-    ]
-}
-
-/// What builds the Python package, and what builds the Node package.
-pub(crate) fn build_python(repo: &Repo) -> Vec<Command> {
-    python::build(repo).commands
-}
-
-pub(crate) fn build_node(repo: &Repo) -> Vec<Command> {
-    node::build(repo).commands
+    vec![build_lab(repo), c::build(repo), csharp::build(repo), python::build(repo), node::build(repo)]
 }
 
 /// What the demo runs: every library and extension, and the faces that have to be compiled.

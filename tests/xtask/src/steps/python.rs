@@ -8,7 +8,8 @@ use crate::{count::Counter, repo::Repo};
 pub(super) fn steps(repo: &Repo) -> Vec<Step> {
     vec![
         build(repo),
-        Step::test("python", pytest(repo, &[]), Counter::Pytest).after(&["build-python", "build-lab"]),
+        Step::test("python", module(repo, &["pytest", "-q", "--color=no", "-p", "no:cacheprovider"]), Counter::Pytest)
+            .after(&["build-python", "build-lab"]),
         Step::test("python-types", module(repo, &["mypy", "--strict"]), Counter::One),
         Step::test("python-stubs", module(repo, &["mypy.stubtest", "standfast"]), Counter::One)
             .after(&["build-python"]),
@@ -18,11 +19,6 @@ pub(super) fn steps(repo: &Repo) -> Vec<Step> {
 /// The extension module, installed in place.
 pub(super) fn build(repo: &Repo) -> Step {
     Step::build("build-python", vec![module(repo, &["maturin", "develop", "--locked"])])
-}
-
-/// The tests, or those that the words select.
-pub(crate) fn pytest(repo: &Repo, words: &[&str]) -> Command {
-    module(repo, &[&["pytest", "-q", "--color=no", "-p", "no:cacheprovider"], words].concat())
 }
 
 fn module(repo: &Repo, words: &[&str]) -> Command {
