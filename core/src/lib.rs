@@ -32,7 +32,7 @@ pub mod blocking;
 
 pub use bell::{Bell, Interrupt};
 pub use client::{Client, Timeout};
-pub use command::{Request, Words};
+pub use command::Request;
 pub use completion::{Completion, Queue};
 pub use config::{
     Config, ConnectPolicy, Credentials, HostPort, MinorityPolicy, Mode, OptionKind, OptionScope, OptionSpec,

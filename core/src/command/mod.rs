@@ -5,8 +5,6 @@ pub(crate) mod outcome;
 mod request;
 pub(crate) mod shape;
 mod table;
-mod words;
 
 pub use request::Request;
 pub(crate) use request::encode;
-pub use words::Words;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::facts::{self, Blocks, Facts};
 use super::shape::Shape;
-use super::words::header;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A command with its arguments, or several as one unit, encoded and ready to be sent. Cloning is cheap.
@@ -32,14 +31,9 @@ impl Request {
     }
 
     fn of(args: &[&[u8]]) -> Request {
-        Request::encoded(&encode(args), args)
-    }
-
-    /// A command that is encoded already.
-    pub(super) fn encoded(bytes: &[u8], args: &[&[u8]]) -> Request {
         let name = args.first().map(|name| String::from_utf8_lossy(name).to_ascii_uppercase()).unwrap_or_default();
         Request {
-            bytes: bytes.into(),
+            bytes: encode(args).into(),
             replies: 1,
             facts: facts::of(args),
             name: name.chars().take(32).collect::<String>().into(),
@@ -128,9 +122,9 @@ impl fmt::Debug for Request {
 pub(crate) fn encode(args: &[&[u8]]) -> Vec<u8> {
     let size = 16 + args.iter().map(|arg| arg.len() + 16).sum::<usize>();
     let mut out = Vec::with_capacity(size);
-    header(&mut out, b'*', args.len());
+    out.extend_from_slice(format!("*{}\r\n", args.len()).as_bytes());
     for arg in args {
-        header(&mut out, b'$', arg.len());
+        out.extend_from_slice(format!("${}\r\n", arg.len()).as_bytes());
         out.extend_from_slice(arg);
         out.extend_from_slice(b"\r\n");
     }
