@@ -169,6 +169,7 @@ internal static class LifetimeTests
         client.RegisterSubscription("cs:leave", (channel, message) => { }).Ready(Check.Patience);
         ReadOn(client.Events());
         var logs = Logs.Open(LogLevel.Debug);
+        // Whatever a thread waits in below has been called once, for the reason that `ReadOn` gives, and the log has a record.
         client.ExecuteAsync("PING").Wait();
         client.Execute("PING");
         client.Subscribe("cs:recorded").Dispose();
